@@ -1,0 +1,19 @@
+package config
+
+// Options say what to load and what to know of the world.
+type Options struct {
+	// Path is a file, or a directory whose *.hcl files are read together.
+	Path string
+	// Vars holds values of variables, which go before their defaults.
+	Vars map[string]string
+	// Env looks up environment variables; nil: none is set.
+	Env func(name string) (string, bool)
+	// Schemes are those of the built-in drivers.
+	Schemes []string
+	// Transfers are the names of the built-in transfer methods that are
+	// plugins. "auto" and "stream" need not be named.
+	Transfers []string
+	// EvalSymlinks resolves a path (filepath.EvalSymlinks); nil: paths are
+	// compared as they are.
+	EvalSymlinks func(path string) (string, error)
+}

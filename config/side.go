@@ -1,0 +1,92 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gsyncd/gsyncd-host/config/diag"
+	"github.com/gsyncd/gsyncd-host/config/resurl"
+)
+
+// Side is one side of a mirror.
+type Side struct {
+	URL   resurl.URL
+	Raw   string     // as written, after evaluation
+	Range diag.Range // of the value
+}
+
+// sides reads both sides of a mirror from its arguments.
+func (l *loader) sides(m *Mirror, c content) {
+	for _, s := range []struct {
+		name string
+		side *Side
+	}{{"primary", &m.Primary}, {"secondary", &m.Secondary}} {
+		*s.side = Side{Range: m.Range}
+		expr := c.exprs[s.name]
+		if expr == nil {
+			continue
+		}
+		s.side.Raw = c.values.String(s.name)
+		s.side.Range = diag.FromHCL(expr.Range())
+		l.side(s.name, s.side, func(start, end int) diag.Range {
+			return l.scope.within(expr, s.side.Raw, start, end)
+		})
+	}
+	l.relation(m)
+}
+
+// side parses the URL of a side. within gives the place of a part of Raw.
+func (l *loader) side(name string, s *Side, within func(start, end int) diag.Range) {
+	u, err := resurl.Parse(s.Raw)
+	var pe *resurl.ParseError
+	switch {
+	case errors.As(err, &pe):
+		l.fail(within(pe.Start, pe.End), pe.Hint, "%s: %s", name, pe.Summary)
+		return
+	case err != nil:
+		l.fail(s.Range, "", "%s: %v", name, err)
+		return
+	}
+	s.URL = u
+	schemes := l.schemes()
+	if slices.Contains(schemes, u.Scheme()) {
+		return
+	}
+	at, hint := s.Range, didYouMean(u.Scheme(), schemes, knownNames("schemes", schemes))
+	if strings.HasPrefix(s.Raw, u.Scheme()+"://") {
+		at = within(0, len(u.Scheme()))
+	} else {
+		hint = fmt.Sprintf("%q is short for %s; %s", s.Raw, u, knownNames("schemes", schemes))
+	}
+	l.fail(at, hint, "%s: unknown scheme %q", name, u.Scheme())
+}
+
+// relation refuses sides that share files.
+func (l *loader) relation(m *Mirror) {
+	a, b := m.Primary, m.Secondary
+	if a.URL.IsZero() || b.URL.IsZero() {
+		return
+	}
+	d := diag.Diagnostic{
+		Subject: b.Range,
+		Related: []diag.Related{{Message: "the primary is here", Range: a.Range}},
+	}
+	lexical := resurl.Overlap(a.URL, b.URL, nil)
+	relation := resurl.Overlap(a.URL, b.URL, l.opts.EvalSymlinks)
+	switch relation {
+	case resurl.Apart:
+		return
+	case resurl.Equal:
+		d.Summary = "primary and secondary are the same"
+	case resurl.AInsideB:
+		d.Summary = "the primary lies inside the secondary"
+	case resurl.BInsideA:
+		d.Summary = "the secondary lies inside the primary"
+	}
+	if relation != lexical {
+		d.Detail = "it is so once symbolic links are followed"
+	}
+	l.diags.Add(d)
+}

@@ -1,0 +1,60 @@
+package crawl
+
+import "github.com/gsyncd/gsyncd-host/sdk"
+
+// Trust says how far equal looks count in a directory.
+type Trust uint8
+
+const (
+	// TrustLooks is for a directory that never was ours: a secondary filled by
+	// other means. What looks the same is taken for the same.
+	TrustLooks Trust = iota
+	// TrustSince is for a directory with a mark of the same primary directory:
+	// what looks the same and changed before Since is the same.
+	TrustSince
+	// TrustNothing is for a directory that carries another's mark, and for a
+	// comparison of everything: contents are compared.
+	TrustNothing
+)
+
+// Visit is how a directory is looked at.
+type Visit struct {
+	Trust Trust
+	Since sdk.Time // for TrustSince
+	// Again names entries that failed when Since was set: nothing vouches for
+	// them.
+	Again map[string]struct{}
+	// Xattrs says that both listings carry extended attributes.
+	Xattrs bool
+}
+
+// NewVisit judges a directory by the mark found on the secondary: raw is nil if
+// there is none. now is the primary filesystem's clock; a mark that vouches for
+// times to come was made before the clock was set back, and is not believed.
+func NewVisit(raw []byte, dir sdk.FileID, now sdk.Time, full bool) Visit {
+	if full {
+		return Visit{Trust: TrustNothing}
+	}
+	if raw == nil {
+		return Visit{Trust: TrustLooks}
+	}
+	m, err := DecodeMark(raw)
+	if err != nil || m.Dir != dir || dir.IsZero() || m.Since.Compare(now) > 0 {
+		return Visit{Trust: TrustNothing}
+	}
+	return Visit{Trust: TrustSince, Since: m.Since}
+}
+
+// sameIfLooks reports whether equal looks settle it for the entry.
+func (v Visit) sameIfLooks(e *sdk.Entry) bool {
+	switch v.Trust {
+	case TrustLooks:
+		return true
+	case TrustSince:
+		if _, failed := v.Again[e.Name]; failed {
+			return false
+		}
+		return e.Ctime.Compare(v.Since) < 0
+	}
+	return false
+}

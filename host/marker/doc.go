@@ -1,0 +1,35 @@
+// Package marker gives a primary tree an xtime where its filesystem has none.
+//
+// A [Marker] keeps an index of the tree's directories, and of nothing else, in a
+// directory of the host: nothing is ever written into the tree. A pass
+// ([Marker.Refresh]) lists every directory through an [sdk.Source] and compares
+// a digest of what it finds with the digest of the pass before. A directory
+// whose digest differs is stamped with the pass's value of a logical clock, and
+// the xtime of a directory is the largest stamp at it or below it.
+//
+// # Why equality
+//
+// "Unchanged" means that name, identity, ctime, mtime, size, mode, owner and
+// link count of every entry are the same, never that a time is later than
+// another: clocks step, and mtimes are set back. Equality alone is no proof
+// either, for two changes within one tick of the filesystem's clock have the
+// same ctime. So a digest with an entry younger than the [sdk.Beacon]'s window
+// counts as unknown, and its directory is stamped once more by the next pass.
+//
+// # Why the order
+//
+// The beacon is read before the first listing, a digest is stored only together
+// with the stamp for what it contains, the index is durable before any xtime of
+// a pass can be seen, and a crawl reads data after it read the xtime. A crash
+// at any point therefore repeats a look and never loses a change.
+//
+// # Words
+//
+//   - digest: what a directory looked like when it was last listed
+//   - stamp: the clock's value when a directory's digest last differed
+//   - tick: the clock's value for a pass
+//   - place: the directory that holds a directory, and its name there
+//   - ghost: a directory that is gone, kept while the earlier place of a moved
+//     one lies in it
+//   - epoch: the life of an index. A new one makes every xtime a new one.
+package marker

@@ -1,0 +1,131 @@
+package marker
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// rig is a marker over a fake tree, with a wall clock of its own.
+type rig struct {
+	t    *testing.T
+	fs   *fakeFS
+	dir  string
+	wall time.Time
+	log  bytes.Buffer
+	m    *Marker
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{t: t, fs: newFakeFS(t), dir: t.TempDir(), wall: time.Unix(1_700_000_000, 0)}
+	r.open()
+	t.Cleanup(func() { r.m.Close() })
+	return r
+}
+
+func (r *rig) open() {
+	r.t.Helper()
+	m, err := Open(r.dir, Options{
+		Logger: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Clock:  func() time.Time { return r.wall },
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.m = m
+}
+
+// crash forgets what is in memory and loads what is on disk.
+func (r *rig) crash() {
+	r.t.Helper()
+	r.m.journal.close()
+	r.open()
+}
+
+// look makes one pass, a second after the one before.
+func (r *rig) look() Pass {
+	r.t.Helper()
+	r.wall = r.wall.Add(time.Second)
+	p, err := r.m.Refresh(r.t.Context(), r.fs, Hint{All: true})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// quiet lets time go by and makes passes until nothing is young, and returns
+// the last one.
+func (r *rig) quiet() Pass {
+	r.t.Helper()
+	for range 5 {
+		r.fs.pass()
+		if p := r.look(); !p.Racy {
+			return p
+		}
+	}
+	r.t.Fatal("still racy after 5 passes")
+	return Pass{}
+}
+
+// xtimes gives the xtime of every directory of the tree by its path.
+func (r *rig) xtimes() map[sdk.Path]sdk.XTime {
+	r.t.Helper()
+	out := map[sdk.Path]sdk.XTime{}
+	for id, p := range r.fs.dirs() {
+		x, ok := r.m.XTime(id)
+		if !ok {
+			r.t.Errorf("no xtime for %s", p)
+		}
+		out[p] = x
+	}
+	return out
+}
+
+// moved lists what differs between two states.
+func changed(before, after map[sdk.Path]sdk.XTime) map[sdk.Path]bool {
+	out := map[sdk.Path]bool{}
+	for p, x := range after {
+		if before[p] != x {
+			out[p] = true
+		}
+	}
+	return out
+}
+
+func set(paths ...sdk.Path) map[sdk.Path]bool {
+	out := map[sdk.Path]bool{}
+	for _, p := range paths {
+		out[p] = true
+	}
+	return out
+}
+
+func (r *rig) expect(what string, want, got any) {
+	r.t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		r.t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+// index returns the bytes of the index.
+func (r *rig) index() []byte {
+	r.t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.dir, indexName))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return b
+}
+
+func (r *rig) setIndex(b []byte) {
+	r.t.Helper()
+	if err := os.WriteFile(filepath.Join(r.dir, indexName), b, 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}

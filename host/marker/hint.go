@@ -1,0 +1,25 @@
+package marker
+
+import (
+	"context"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Hint says where a look is due. It never says what changed: digests decide
+// that, so a hint too many costs a look and nothing else.
+type Hint struct {
+	// All says that every directory is to be looked at: nothing is known, or
+	// events were lost.
+	All bool
+	// Dirs are the directories to look at, by identity.
+	Dirs []sdk.FileID
+}
+
+// Detector is a source of hints: a timer, or the filesystem's events.
+type Detector interface {
+	// Next waits until a look is due. What happened before it is called and was
+	// not hinted at yet is part of the hint. It ends with the context, whose
+	// error it then returns. It is called by one goroutine at a time.
+	Next(ctx context.Context) (Hint, error)
+}

@@ -1,0 +1,239 @@
+package marker
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Options is what a Marker needs from its surroundings. The zero value will do.
+type Options struct {
+	Logger *slog.Logger     // nil: silent
+	Clock  func() time.Time // the wall clock; nil: time.Now
+	Rand   io.Reader        // for epochs; nil: crypto/rand
+}
+
+// Marker gives the directories of one tree their xtimes. Its methods may be
+// called concurrently; passes run one after the other.
+type Marker struct {
+	log  *slog.Logger
+	rand io.Reader
+
+	// pass is held for the length of a pass, and by Close.
+	pass   sync.Mutex
+	closed bool
+	walker *walk // its buffers, from pass to pass
+	// complete is the last pass that went through the whole tree.
+	complete uint32
+
+	// mu guards what follows, and is never held while anything is waited for.
+	mu      sync.RWMutex
+	epoch   uint64
+	ident   sdk.Identity // zero: no tree yet
+	clock   clock
+	tree    *tree
+	moves   moves
+	links   *linkTable
+	journal *journal
+	passes  uint32 // begun so far
+
+	// What is not published yet: nodes with a new stamp, and nodes under a
+	// parent that may not be as new as they are.
+	stamped []ref
+	rehung  []ref
+}
+
+// ErrClosed is returned after Close.
+var ErrClosed = errors.New("the marker is closed")
+
+// Open loads the index in dir, a directory that exists and is the marker's
+// alone, to be opened once at a time. An index that is missing or damaged, or is
+// later found to be that of another tree, is no error: a new epoch begins, so
+// that every xtime differs from all that were given out before.
+func Open(dir string, opts Options) (*Marker, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Rand == nil {
+		opts.Rand = rand.Reader
+	}
+	j, state, why, err := openJournal(dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &Marker{log: opts.Logger, rand: opts.Rand, journal: j, links: &linkTable{}}
+	m.clock.wall = opts.Clock
+	if state != nil {
+		m.epoch, m.ident = state.head.epoch, state.head.ident
+		m.tree, m.moves = state.tree, state.moves
+		m.clock.last, m.clock.reserved = state.clock, state.clock
+		return m, nil
+	}
+	if errors.Is(why, fs.ErrNotExist) {
+		m.log.Info("no index of the primary yet, a new epoch begins")
+	} else {
+		m.log.Warn("the index of the primary cannot be used, a new epoch begins", "reason", why)
+	}
+	return m, m.restart(sdk.Identity{})
+}
+
+// restart begins a new epoch for a tree.
+func (m *Marker) restart(ident sdk.Identity) error {
+	var b [8]byte
+	for m.epoch, b = 0, [8]byte{}; m.epoch == 0; m.epoch = binary.LittleEndian.Uint64(b[:]) {
+		if _, err := io.ReadFull(m.rand, b[:]); err != nil {
+			return fmt.Errorf("choose an epoch: %w", err)
+		}
+	}
+	m.ident = ident
+	m.tree, m.moves, m.links = newTree(), moves{}, &linkTable{}
+	m.stamped, m.rehung = nil, nil
+	m.journal.take()
+	m.journal.stale = true
+	return nil
+}
+
+// adopt makes sure that the index is that of the tree at hand.
+func (m *Marker) adopt(ident sdk.Identity) error {
+	switch {
+	case ident.Root.IsZero():
+		return fmt.Errorf("the primary's root has no identity")
+	case len(ident.Filesystem) > maxFS:
+		return fmt.Errorf("the primary's filesystem has a name of %d bytes", len(ident.Filesystem))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.ident == ident:
+	case m.ident == sdk.Identity{}:
+		m.ident = ident
+	default:
+		m.log.Warn("the index is that of another tree, a new epoch begins",
+			"was", m.ident.Filesystem, "is", ident.Filesystem)
+		if err := m.restart(ident); err != nil {
+			return err
+		}
+	}
+	t := m.tree
+	r, ok := t.byID[ident.Root]
+	if !ok {
+		r = t.add(ident.Root, place{})
+	}
+	t.root = r
+	n := t.at(r)
+	n.parent, n.name = 0, ""
+	n.flags &^= flagGhost
+	return nil
+}
+
+// XTime returns the xtime of a directory as of the last pass: the latest change
+// at it or anywhere below it. It is false for a directory that no pass found.
+func (m *Marker) XTime(id sdk.FileID) (sdk.XTime, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r, ok := m.tree.byID[id]
+	if !ok {
+		return sdk.XTime{}, false
+	}
+	return m.xtime(r)
+}
+
+func (m *Marker) xtime(r ref) (sdk.XTime, bool) {
+	n := m.tree.at(r)
+	if n.max == 0 || n.is(flagGhost) {
+		return sdk.XTime{}, false
+	}
+	return sdk.XTime{Epoch: m.epoch, Seq: n.max}, true
+}
+
+// Links returns the names of a file that had several when the last pass listed
+// the directories they are in, sorted; nil if it had one. Names outside the
+// tree are not among them. Before the first pass nothing is known.
+func (m *Marker) Links(id sdk.FileID) []sdk.Path {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.links.several(id) {
+		return nil
+	}
+	var out []sdk.Path
+	m.links.each(id, func(dir ref, name string) {
+		p, ok := m.tree.path(dir)
+		if p = p.Join(name); ok && len(p) <= sdk.MaxPath {
+			out = append(out, p)
+		}
+	})
+	slices.Sort(out)
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}
+
+// Moved says that a move needs no more to be reported: the secondary has the
+// directory where the last pass said, or has no use for the move.
+func (m *Marker) Moved(id sdk.FileID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.tree.byID[id]
+	if !ok || !m.moves.done(r, m.tree.at(r)) {
+		return
+	}
+	m.record(r, true)
+}
+
+// record puts a node into the journal as it is now. One that was never listed
+// is not worth it.
+func (m *Marker) record(r ref, urgent bool) {
+	n := m.tree.at(r)
+	if n.own == 0 {
+		return
+	}
+	m.journal.put(urgent, func(b []byte) []byte { return appendDir(b, m.tree, m.moves, r) })
+	n.flags &^= flagDirty
+}
+
+// Close writes what is left to write and ends all use; it waits for a pass that
+// is under way. It may be called twice.
+func (m *Marker) Close() error {
+	m.pass.Lock()
+	defer m.pass.Unlock()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	return errors.Join(m.settleClock(), m.journal.close())
+}
+
+// settleClock takes back the values reserved and not given out, so that a clean
+// restart does not run ahead of the wall clock.
+func (m *Marker) settleClock() error {
+	m.mu.Lock()
+	j := m.journal
+	if j.stale {
+		m.mu.Unlock()
+		return nil // the next epoch, or the next pass, sees to it
+	}
+	if m.clock.reserved > m.clock.last {
+		m.clock.reserved = m.clock.last
+		j.put(true, func(b []byte) []byte { return appendClock(b, m.clock.last) })
+	}
+	urgent := j.urgent
+	batches := j.take()
+	m.mu.Unlock()
+	if !urgent {
+		return nil
+	}
+	return m.append(batches, true)
+}

@@ -1,0 +1,62 @@
+package marker
+
+import (
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// MaxProblems is the most problems that one Pass lists.
+const MaxProblems = 100
+
+// Pass is what one look at the tree found.
+type Pass struct {
+	// Root is the root's xtime: the latest change in the whole tree.
+	Root sdk.XTime
+	// Beacon is the filesystem's clock, read before the first listing.
+	Beacon sdk.Beacon
+	// Dirs and Entries count the directories listed and the entries in them.
+	Dirs    int64
+	Entries int64
+	// Bytes is the sum of the sizes of regular files, each counted once
+	// however many names it has.
+	Bytes int64
+	// Changed says that Root is not what it was before the pass.
+	Changed bool
+	// Racy says that some directories hold entries so young that they count as
+	// changed once more: a further pass is due after Beacon.Window.
+	Racy bool
+	// Unlisted counts the directories that could not be listed. Problems tells
+	// of the first of them, at most MaxProblems.
+	Unlisted int64
+	Problems []Problem
+	// Moves are the directories that are not where they were, those of earlier
+	// passes among them until Marker.Moved is called for them; sorted by From.
+	Moves []Move
+	Took  time.Duration
+}
+
+// Problem is a directory that could not be listed.
+type Problem struct {
+	Path sdk.Path
+	Err  *sdk.Error
+}
+
+// Move is a directory that has another parent or another name than where it was
+// last known to be on the secondary. Directories below it that keep their place
+// in it are not moves of their own.
+//
+// All From of one Pass are paths of the layout before any of the moves, and all
+// To of the layout after all of them. So moves may swap or pass on a name, end
+// below another one's To, begin below another one's From, and even have
+// From equal to To, when the directories above changed instead. Taking every
+// directory out of its place first (deepest From first) and putting it into its
+// new one then (shortest To first) is right for all of them.
+//
+// A Move is a hint. The place From may hold another directory by now, or
+// nothing, and the directories above To may not exist on the secondary yet.
+type Move struct {
+	ID   sdk.FileID
+	From sdk.Path
+	To   sdk.Path
+}

@@ -1,0 +1,173 @@
+package marker
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Kinds of records in a batch.
+const (
+	recClock  = 'C' // high-water mark of the clock: 8 bytes
+	recDir    = 'D' // a directory as it is now, with stamp and digest as one
+	recForget = 'F' // a directory that is no more: its identity
+)
+
+// record is one decoded record. Its names are copies.
+type record struct {
+	kind   byte
+	clock  uint64
+	id     sdk.FileID
+	parent sdk.FileID // zero for the root
+	name   string
+	own    uint64
+	digest digest
+	flags  flags
+	// With flagMoved, the place where the secondary has it.
+	fromParent sdk.FileID
+	fromName   string
+}
+
+func appendClock(b []byte, v uint64) []byte {
+	return binary.LittleEndian.AppendUint64(append(b, recClock), v)
+}
+
+func appendForget(b []byte, id sdk.FileID) []byte {
+	return appendID(append(b, recForget), id)
+}
+
+// appendDir appends the node as it is now.
+func appendDir(b []byte, t *tree, m moves, r ref) []byte {
+	n := t.at(r)
+	kept := n.flags & (flagsKept &^ flagMoved)
+	p := m[r]
+	if p != nil {
+		kept |= flagMoved
+	}
+	b = append(b, recDir, byte(kept))
+	b = appendID(b, n.id)
+	b = binary.LittleEndian.AppendUint64(b, n.own)
+	b = append(b, n.digest[:]...)
+	b = appendPlace(b, t, place{n.parent, n.name})
+	if p != nil {
+		b = appendPlace(b, t, p.from)
+	}
+	return b
+}
+
+func appendPlace(b []byte, t *tree, p place) []byte {
+	var id sdk.FileID
+	if p.parent != 0 {
+		id = t.at(p.parent).id
+	}
+	b = appendID(b, id)
+	b = append(b, byte(len(p.name)))
+	return append(b, p.name...)
+}
+
+// dirSize is the length of a directory's record, without an earlier place.
+func dirSize(n *node) int64 { return int64(2 + 16 + 8 + 16 + 16 + 1 + len(n.name)) }
+
+// decodeRecord takes the first record off b.
+func decodeRecord(b []byte) (rec record, rest []byte, err error) {
+	d := decoder{b: b}
+	rec.kind = d.byte()
+	switch rec.kind {
+	case recClock:
+		rec.clock = d.uint64()
+	case recForget:
+		rec.id = d.id()
+	case recDir:
+		rec.flags = flags(d.byte())
+		rec.id = d.id()
+		rec.own = d.uint64()
+		copy(rec.digest[:], d.take(len(rec.digest)))
+		rec.parent, rec.name = d.id(), d.name()
+		if rec.flags&flagMoved != 0 {
+			rec.fromParent, rec.fromName = d.id(), d.name()
+		}
+	default:
+		return rec, nil, fmt.Errorf("record kind %#x is not known", rec.kind)
+	}
+	if d.short {
+		return rec, nil, fmt.Errorf("record of kind %q is cut short", rec.kind)
+	}
+	return rec, d.b, rec.validate()
+}
+
+// validate holds a record against what this program writes.
+func (rec *record) validate() error {
+	if rec.kind == recClock {
+		return nil
+	}
+	if rec.id.IsZero() {
+		return fmt.Errorf("record of kind %q without an identity", rec.kind)
+	}
+	if rec.kind == recForget {
+		return nil
+	}
+	if rec.flags&^flagsKept != 0 {
+		return fmt.Errorf("record with flags %#x", rec.flags)
+	}
+	if err := validPlace(rec.parent, rec.name); err != nil {
+		return err
+	}
+	if rec.flags&flagMoved == 0 {
+		return nil
+	}
+	if rec.fromParent.IsZero() {
+		return fmt.Errorf("record of a move from nowhere")
+	}
+	return validPlace(rec.fromParent, rec.fromName)
+}
+
+// validPlace allows the root alone to have neither a parent nor a name.
+func validPlace(parent sdk.FileID, name string) error {
+	if parent.IsZero() && name == "" {
+		return nil
+	}
+	if parent.IsZero() {
+		return fmt.Errorf("directory %q without a parent", name)
+	}
+	return sdk.ValidateName(name)
+}
+
+// decoder reads fixed fields and notes when there were too few bytes.
+type decoder struct {
+	b     []byte
+	short bool
+}
+
+func (d *decoder) take(n int) []byte {
+	if len(d.b) < n {
+		d.short, d.b = true, nil
+		return nil
+	}
+	out := d.b[:n]
+	d.b = d.b[n:]
+	return out
+}
+
+func (d *decoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) uint64() uint64 {
+	if b := d.take(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (d *decoder) id() sdk.FileID {
+	if b := d.take(sdk.FileIDSize); b != nil {
+		return sdk.FileIDFrom(b)
+	}
+	return sdk.FileID{}
+}
+
+func (d *decoder) name() string { return string(d.take(int(d.byte()))) }

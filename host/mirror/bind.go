@@ -1,0 +1,124 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gsyncd/gsyncd-host/host/crawl"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// ChangedError says that a side is not the tree that the mirror is bound to.
+type ChangedError struct {
+	Side    sdk.Role
+	Was, Is sdk.Identity
+}
+
+func (e *ChangedError) Error() string {
+	what := "root directory"
+	if e.Was.Filesystem != e.Is.Filesystem {
+		what = "filesystem"
+	}
+	return fmt.Sprintf("the %s is not the one this mirror knows: another %s is there now; is everything mounted? If the change is meant, run once with --adopt", e.Side, what)
+}
+
+// bind makes sure that both sides are the ones of the session, or begins one.
+func (m *Mirror) bind(ctx context.Context) error {
+	var now Session
+	var err error
+	if now.Primary, err = m.Source.Identity(ctx); err != nil {
+		return fmt.Errorf("identify the primary: %w", err)
+	}
+	if now.Secondary, err = m.Target.Identity(ctx); err != nil {
+		return fmt.Errorf("identify the secondary: %w", err)
+	}
+	known := m.Session != Session{}
+	switch {
+	case m.Adopt:
+		now.Adopted = true
+	case known:
+		if err := differ(m.Session, now); err != nil {
+			return err
+		}
+		now.Adopted = m.Session.Adopted
+	default:
+		if now.Adopted, err = m.ours(ctx, now.Primary.Root); err != nil {
+			return err
+		}
+	}
+	if now == m.Session {
+		return nil
+	}
+	if err := m.SaveSession(now); err != nil {
+		return fmt.Errorf("keep the session: %w", err)
+	}
+	m.Session = now
+	return nil
+}
+
+// ours reports whether the secondary may be taken for this mirror's without a
+// word: it is empty, or its root has a mark of this primary.
+func (m *Mirror) ours(ctx context.Context, primary sdk.FileID) (bool, error) {
+	found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldMark)
+	if err != nil {
+		return false, fmt.Errorf("look at the secondary: %w", err)
+	}
+	if mark, err := crawl.DecodeMark(found[0].Mark); err == nil && mark.Dir == primary {
+		return true, nil
+	}
+	c := counter{dirs: []sdk.Path{sdk.Root}}
+	if err := m.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs}, &c); err != nil {
+		return false, fmt.Errorf("look at the secondary: %w", err)
+	}
+	m.empty = c.count == 0
+	return m.empty, nil
+}
+
+// adopted notes that the secondary holds nothing beyond the primary any more,
+// so that whatever it holds from here on is the mirror's.
+func (m *Mirror) adopted(inSync bool) error {
+	if !inSync || m.Keep || m.Session.Adopted {
+		return nil
+	}
+	m.Session.Adopted = true
+	if err := m.SaveSession(m.Session); err != nil {
+		return fmt.Errorf("keep the session: %w", err)
+	}
+	return nil
+}
+
+// verify makes sure, before anything is removed, that both sides still are what
+// they were.
+func (m *Mirror) verify(ctx context.Context) error {
+	var now Session
+	var err error
+	if now.Primary, err = m.Source.Identity(ctx); err != nil {
+		return fmt.Errorf("identify the primary: %w", err)
+	}
+	if now.Secondary, err = m.Target.Identity(ctx); err != nil {
+		return fmt.Errorf("identify the secondary: %w", err)
+	}
+	return differ(m.Session, now)
+}
+
+func differ(was, is Session) error {
+	if was.Primary != is.Primary {
+		return &ChangedError{Side: sdk.Primary, Was: was.Primary, Is: is.Primary}
+	}
+	if was.Secondary != is.Secondary {
+		return &ChangedError{Side: sdk.Secondary, Was: was.Secondary, Is: is.Secondary}
+	}
+	return nil
+}
+
+// rootID gives the identity of the primary's root directory.
+func (m *Mirror) rootID(ctx context.Context) (sdk.FileID, error) {
+	found, err := m.Source.Stat(ctx, []sdk.Path{sdk.Root}, 0)
+	if err != nil {
+		return sdk.FileID{}, fmt.Errorf("look at the primary: %w", err)
+	}
+	if found[0].Err != nil {
+		return sdk.FileID{}, fmt.Errorf("look at the primary: %w", found[0].Err)
+	}
+	return found[0].ID, nil
+}

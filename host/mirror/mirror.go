@@ -1,0 +1,117 @@
+package mirror
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/crawl"
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/mover"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Marker tells the primary's xtimes; *marker.Marker is one.
+type Marker interface {
+	Refresh(ctx context.Context, src sdk.Source, hint marker.Hint) (marker.Pass, error)
+	XTime(id sdk.FileID) (sdk.XTime, bool)
+	Links(id sdk.FileID) []sdk.Path
+	Moved(id sdk.FileID)
+}
+
+// Detector says when to look again; *marker.ScanDetector is one.
+type Detector interface {
+	marker.Detector
+	// Done tells of a pass that ended and of the processor time that it took in
+	// all; 0 is "not measured".
+	Done(pass marker.Pass, cpu time.Duration)
+}
+
+// Mover brings file data; *mover.Mover is one.
+type Mover interface {
+	Run(ctx context.Context, jobs <-chan mover.Job, result func(mover.Result)) error
+	Stats() []mover.MethodStat
+}
+
+// Config is what a mirror works with. All but MaxDeletes, Keep, Adopt and
+// Session must be set.
+type Config struct {
+	Source   sdk.Source
+	Target   sdk.Target
+	Marker   Marker
+	Detector Detector
+	Mover    Mover
+
+	// Keep leaves names that only the secondary has.
+	Keep bool
+	// MaxDeletes is the most entries that one turn may remove; 0 is no limit.
+	MaxDeletes int64
+	// Adopt takes both sides as they are, whatever Session says.
+	Adopt bool
+	Retry Retry
+
+	// Session is what was known of the sides when the mirror last ran.
+	Session Session
+	// SaveSession keeps it, durably.
+	SaveSession func(Session) error
+
+	Tracker *report.Tracker
+	Logger  *slog.Logger
+	Clock   func() time.Time
+}
+
+// Retry says how problems are tried again.
+type Retry struct {
+	Min, Max time.Duration // first and longest wait; it doubles in between
+	Attempts int           // how often Run with Once tries before it gives up
+}
+
+// Session binds a mirror to its two sides.
+type Session struct {
+	Primary   sdk.Identity
+	Secondary sdk.Identity
+	// Adopted says that whatever the secondary holds beyond the primary may be
+	// removed: it was empty when the mirror began, or somebody said so.
+	Adopted bool
+}
+
+// Mirror is one running mirror. Its methods are for one goroutine.
+type Mirror struct {
+	Config
+	policy  crawl.Policy
+	ledger  *ledger
+	partial map[sdk.FileID]partial
+	run     string // tells our staged names from those of earlier runs
+	serial  int64
+	first   bool // the secondary never held everything yet
+	empty   bool // the secondary was empty when the mirror began
+}
+
+// New prepares a mirror; nothing is read or written yet.
+func New(cfg Config) *Mirror {
+	var token [4]byte
+	_, _ = rand.Read(token[:])
+	return &Mirror{
+		Config: cfg,
+		policy: crawl.Policy{
+			Features: cfg.Target.Info().Features,
+			Keep:     cfg.Keep,
+			Links:    cfg.Marker.Links,
+		},
+		ledger:  newLedger(cfg.Retry, cfg.Clock, cfg.Tracker),
+		partial: map[sdk.FileID]partial{},
+		run:     hex.EncodeToString(token[:]),
+	}
+}
+
+// partial is what is known of a directory that was brought up to date but for
+// some entries, and therefore got no mark: without it, every try of one bad
+// entry would look at all the others again.
+type partial struct {
+	path  sdk.Path
+	since sdk.Time
+	again map[string]struct{}
+}

@@ -1,0 +1,225 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// publishLoop publishes whenever enough is staged, or has waited long enough,
+// until done is closed.
+func (t *turn) publishLoop(ctx context.Context, done <-chan struct{}) error {
+	tick := time.NewTicker(publishAfter)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-done:
+			return nil
+		case <-t.wake:
+		case <-tick.C:
+		}
+		if err := t.publish(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// publish makes what is staged durable and visible. The one sync serves both
+// the data of files about to be renamed and the directories completed by the
+// publish before, which then get their marks.
+func (t *turn) publish(ctx context.Context) error {
+	t.publishing.Lock()
+	defer t.publishing.Unlock()
+	t.mu.Lock()
+	staged, metas, final := t.staged, t.metas, t.final
+	t.staged, t.metas, t.final, t.stagedBytes = nil, nil, nil, 0
+	t.mu.Unlock()
+	if len(staged)+len(final) > 0 {
+		if err := t.Target.Sync(ctx); err != nil {
+			t.restage(staged)
+			return fmt.Errorf("sync the secondary: %w", err)
+		}
+	}
+	if err := t.markAll(ctx, final); err != nil {
+		t.restage(staged)
+		return err
+	}
+	if err := t.place(ctx, staged); err != nil {
+		t.restage(staged)
+		return err
+	}
+	if err := t.applyEntryOps(ctx, metas); err != nil {
+		return err
+	}
+	return t.settle(ctx)
+}
+
+// restage gives staged files back, so that sweep finds them.
+func (t *turn) restage(staged []stagedFile) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.staged = append(t.staged, staged...)
+}
+
+// markAll writes the marks of directories whose content is durable, deepest
+// first. A mark that cannot be written hides nothing; it costs a look.
+func (t *turn) markAll(ctx context.Context, nodes []*node) error {
+	slices.SortStableFunc(nodes, func(a, b *node) int { return cmp.Compare(depth(b.path), depth(a.path)) })
+	ops := make([]sdk.Op, len(nodes))
+	for i, n := range nodes {
+		ops[i] = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: n.mark(t.since).Encode()}
+	}
+	results, err := t.apply(ctx, ops)
+	if err != nil {
+		return err
+	}
+	for i, n := range nodes {
+		if err := results[i].Err; err != nil {
+			t.ledger.raise(n.path, sdk.Secondary, err)
+			continue
+		}
+		t.mu.Lock()
+		delete(t.partial, n.id)
+		if n.parent == nil {
+			t.clean = true
+		}
+		t.mu.Unlock()
+	}
+	return nil
+}
+
+// place renames staged files to their names.
+func (t *turn) place(ctx context.Context, staged []stagedFile) error {
+	ops := make([]sdk.Op, len(staged))
+	for i := range staged {
+		ops[i] = sdk.Op{Kind: sdk.OpRename, From: staged[i].staged, Path: staged[i].path}
+	}
+	results, err := t.apply(ctx, ops)
+	if err != nil {
+		return err
+	}
+	var counts report.Counts
+	var undo []sdk.Op
+	for i := range staged {
+		f := &staged[i]
+		if err := results[i].Err; err != nil {
+			undo = append(undo, sdk.Op{Kind: sdk.OpRemove, Path: f.staged})
+			t.fail(f.node, f.name, sdk.Secondary, err)
+			continue
+		}
+		counts.Files++
+		counts.Bytes += f.entry.Size
+		counts.Moved += f.moved
+		t.mu.Lock()
+		f.node.touched = true
+		t.relink(f)
+		t.release(f.node)
+		t.mu.Unlock()
+	}
+	t.addCounts(counts)
+	_, err = t.apply(ctx, undo)
+	return err
+}
+
+// settle completes directories that have nothing open any more: attributes now,
+// the mark after the next sync. It goes up the tree as far as it can.
+func (t *turn) settle(ctx context.Context) error {
+	for {
+		t.mu.Lock()
+		wave := t.ready
+		t.ready = nil
+		t.mu.Unlock()
+		if len(wave) == 0 {
+			return nil
+		}
+		if err := t.setDirs(ctx, wave); err != nil {
+			return err
+		}
+		t.mu.Lock()
+		for _, n := range wave {
+			if n.failed {
+				if n.visited {
+					t.partial[n.id] = partial{path: n.path, since: t.since, again: n.again}
+				}
+			} else {
+				t.final = append(t.final, n)
+			}
+			if n.parent != nil {
+				n.parent.failed = n.parent.failed || n.failed
+				t.release(n.parent)
+			}
+		}
+		t.mu.Unlock()
+	}
+}
+
+// setDirs gives directories their attributes, now that nothing in them will
+// change any more.
+func (t *turn) setDirs(ctx context.Context, wave []*node) error {
+	var nodes []*node
+	var paths []sdk.Path
+	for _, n := range wave {
+		if n.touched {
+			n.mask |= sdk.MetaMtime
+		}
+		if n.visited && n.mask != 0 {
+			nodes = append(nodes, n)
+			paths = append(paths, n.path)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	entries, err := t.Source.Stat(ctx, paths, sdk.FieldXattrs)
+	if err != nil {
+		return fmt.Errorf("read attributes: %w", err)
+	}
+	var ops []sdk.Op
+	var of []*node
+	for i, n := range nodes {
+		e := &entries[i]
+		if e.Err != nil || e.ID != n.id {
+			n.failed = true // not what was visited: the next pass tells
+			continue
+		}
+		ops = append(ops, sdk.Op{Kind: sdk.OpSetMeta, Path: n.path, Meta: sdk.MetaOf(e, n.mask)})
+		of = append(of, n)
+	}
+	results, err := t.apply(ctx, ops)
+	if err != nil {
+		return err
+	}
+	for i, res := range results {
+		t.noteLost(res.Lost)
+		if res.Err != nil {
+			t.ledger.raise(of[i].path, sdk.Secondary, res.Err)
+			of[i].failed = true
+		}
+	}
+	return nil
+}
+
+// sweep removes what lies staged after a turn that broke off. What it cannot
+// remove the next visit of the directory will.
+func (t *turn) sweep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	t.mu.Lock()
+	staged := t.staged
+	t.staged = nil
+	t.mu.Unlock()
+	ops := make([]sdk.Op, len(staged))
+	for i := range staged {
+		ops[i] = sdk.Op{Kind: sdk.OpRemove, Path: staged[i].staged}
+	}
+	if _, err := t.apply(ctx, ops); err != nil {
+		t.Logger.Debug("staged files stay for the next turn", "count", len(ops), "error", err)
+	}
+}

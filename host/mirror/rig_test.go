@@ -1,0 +1,179 @@
+package mirror_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/host/mover"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/plugins/file"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// rig is a mirror of two temporary trees through the real file driver.
+type rig struct {
+	t                  *testing.T
+	primary, secondary string
+	state              string
+	session            mirror.Session
+	tracker            *report.Tracker
+	log                *slog.Logger
+
+	// What a test may change before a run.
+	keep       bool
+	adopt      bool
+	maxDeletes int64
+	wrapSource func(sdk.Source) sdk.Source
+	wrapTarget func(sdk.Target) sdk.Target
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	base := t.TempDir()
+	r := &rig{t: t, primary: filepath.Join(base, "p"), secondary: filepath.Join(base, "s"), state: filepath.Join(base, "state")}
+	for _, d := range []string{r.primary, r.secondary, filepath.Join(r.state, "index")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return r
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// run runs the mirror once with everything opened anew, and returns its end.
+func (r *rig) run(opts mirror.Options) error {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	return r.runContext(ctx, opts)
+}
+
+func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
+	r.t.Helper()
+	d := file.New(r.log)
+	open := func(path string, role sdk.Role) sdk.OpenRequest {
+		v, err := d.Describe().Schema.WithDefaults(nil)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return sdk.OpenRequest{Address: sdk.Address{Scheme: "file", Rest: path}, Role: role, Config: v, MarkKey: "test"}
+	}
+	src, err := d.OpenSource(ctx, open(r.primary, sdk.Primary))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
+	dst, err := d.OpenTarget(ctx, open(r.secondary, sdk.Secondary))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dst.Close() }()
+	if r.wrapSource != nil {
+		src = r.wrapSource(src)
+	}
+	if r.wrapTarget != nil {
+		dst = r.wrapTarget(dst)
+	}
+	index, err := marker.Open(filepath.Join(r.state, "index"), marker.Options{Logger: r.log})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = index.Close() }()
+	mv, err := mover.New(mover.Config{Source: src, Target: dst, Method: mover.Stream, Logger: r.log})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = mv.Close() }()
+	r.tracker = report.NewTracker("test", r.primary, r.secondary, time.Now)
+	m := mirror.New(mirror.Config{
+		Source: src, Target: dst, Marker: index, Mover: mv,
+		Detector: marker.NewScanDetector(marker.ScanPace{Interval: 10 * time.Millisecond, Share: 1}),
+		Keep:     r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
+		Retry:       mirror.Retry{Min: 10 * time.Millisecond, Max: time.Second, Attempts: 2},
+		Session:     r.session,
+		SaveSession: func(s mirror.Session) error { r.session = s; return nil },
+		Tracker:     r.tracker, Logger: r.log, Clock: time.Now,
+	})
+	return m.Run(ctx, opts)
+}
+
+// sync runs until in sync and fails the test otherwise.
+func (r *rig) sync() report.Snapshot {
+	r.t.Helper()
+	err := r.run(mirror.Options{Once: true})
+	s := r.tracker.Snapshot()
+	if err != nil {
+		r.t.Fatalf("run: %v; problems: %+v", err, s.Problems)
+	}
+	return s
+}
+
+// equal fails the test unless both trees are the same in everything mirrored.
+func (r *rig) equal() {
+	r.t.Helper()
+	a, b := describe(r.t, r.primary), describe(r.t, r.secondary)
+	if a != b {
+		r.t.Fatalf("trees differ:\n%s", diffLines(a, b))
+	}
+}
+
+func diffLines(a, b string) string {
+	in := map[string]int{}
+	for _, l := range strings.Split(a, "\n") {
+		in[l]++
+	}
+	for _, l := range strings.Split(b, "\n") {
+		in[l]--
+	}
+	var out strings.Builder
+	for l, n := range in {
+		switch {
+		case n > 0:
+			out.WriteString("primary only:   " + l + "\n")
+		case n < 0:
+			out.WriteString("secondary only: " + l + "\n")
+		}
+	}
+	return out.String()
+}
+
+func (r *rig) write(path, data string) {
+	r.t.Helper()
+	full := filepath.Join(r.primary, path)
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(full, []byte(data), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) sh(script string) {
+	r.t.Helper()
+	cmd := exec.Command("sh", "-ec", script)
+	cmd.Dir = r.primary
+	cmd.Env = append(os.Environ(), "P="+r.primary, "S="+r.secondary)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		r.t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
+
+func (r *rig) exists(path string) bool {
+	_, err := os.Lstat(filepath.Join(r.secondary, path))
+	return err == nil
+}

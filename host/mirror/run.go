@@ -1,0 +1,172 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/crawl"
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Options say how long Run goes on.
+type Options struct {
+	Once  bool // until the secondary holds everything, or only problems remain
+	Full  bool // enter every directory and compare everything, once
+	Turns int  // stop after so many looks; 0 is no limit
+}
+
+// ErrProblems says that Run ended with entries that could not be mirrored.
+var ErrProblems = errors.New("finished with problems")
+
+// maxAgain bounds how often a turn is repeated at once because it met
+// something half done, before the pace of looking applies again.
+const maxAgain = 3
+
+// Run mirrors until the options are met or ctx ends. Nil means in sync as far
+// as was looked; [ErrProblems] that problems remain; an error of KindGone that a
+// side or its plugin is no longer there and Run may be called on new ones.
+func (m *Mirror) Run(ctx context.Context, opts Options) error {
+	if err := m.bind(ctx); err != nil {
+		return err
+	}
+	var last sdk.XTime // root xtime of the last turn
+	hint := marker.Hint{All: true}
+	again := 0
+	for look := 1; ; look++ {
+		m.Tracker.SetState(report.Looking, nil)
+		pass, err := m.Marker.Refresh(ctx, m.Source, hint)
+		m.Detector.Done(pass, 0)
+		if err != nil {
+			return fmt.Errorf("look at the primary: %w", err)
+		}
+		m.Tracker.Update(func(s *report.Snapshot) { s.Entries, s.Bytes, s.Turns = pass.Entries, pass.Bytes, int64(look) })
+		quiet, err := m.quiet(ctx, pass)
+		if err != nil {
+			return err
+		}
+		if opts.Full || !quiet && (pass.Root != last || again > 0 || m.due()) {
+			last = pass.Root
+			m.Tracker.SetState(report.Syncing, nil)
+			m.expect(pass)
+			out, err := m.crawlOnce(ctx, pass, opts.Full)
+			m.Tracker.Update(func(s *report.Snapshot) { s.Expected, s.PendingFiles, s.PendingBytes = 0, 0, 0 })
+			if err != nil {
+				return err
+			}
+			quiet, opts.Full = out.clean, false
+			if err := m.adopted(quiet); err != nil {
+				return err
+			}
+			again++
+			if !out.again || again > maxAgain {
+				again = 0
+			}
+		} else if !quiet && !m.ledger.any() {
+			return errors.New("the secondary's root keeps no mark: does anything else change it?")
+		}
+		if done, err := m.judge(ctx, opts, look, pass, quiet, again > 0); done {
+			return err
+		}
+		if again > 0 {
+			continue
+		}
+		if hint, err = m.pause(ctx, opts, pass); err != nil {
+			return err
+		}
+	}
+}
+
+// judge sets the state after a look and says whether Run is to end, and how.
+func (m *Mirror) judge(ctx context.Context, opts Options, look int, pass marker.Pass, quiet, again bool) (bool, error) {
+	state := report.Waiting
+	if quiet {
+		state = report.InSync
+		m.ledger.begin()
+		m.ledger.settle(func(sdk.Path) bool { return true })
+	}
+	m.Tracker.SetState(state, nil)
+	var end error
+	if !quiet {
+		end = ErrProblems
+	}
+	switch {
+	case opts.Turns > 0 && look >= opts.Turns:
+		return true, end
+	case !opts.Once || again:
+		return false, nil
+	case quiet:
+		// What a turn brought may have changed since: only a look that finds
+		// nothing new ends it.
+		return !pass.Changed && !pass.Racy, nil
+	}
+	_, attempts, ok := m.ledger.next()
+	return !pass.Changed && (!ok || attempts >= m.Retry.Attempts), end
+}
+
+// pause waits until it is time to look again.
+func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (marker.Hint, error) {
+	all := marker.Hint{All: true}
+	if opts.Once {
+		if pass.Racy {
+			return all, sleep(ctx, pass.Beacon.Window)
+		}
+		if at, _, ok := m.ledger.next(); ok && !pass.Changed {
+			return all, sleep(ctx, at.Sub(m.Clock()))
+		}
+		return all, ctx.Err()
+	}
+	wait, cancel := ctx, context.CancelFunc(func() {})
+	if at, _, ok := m.ledger.next(); ok {
+		wait, cancel = context.WithDeadline(ctx, at)
+	}
+	defer cancel()
+	hint, err := m.Detector.Next(wait)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return all, nil // a problem's next try has come
+	}
+	return hint, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// due reports whether some problem is to be tried again.
+func (m *Mirror) due() bool {
+	at, _, ok := m.ledger.next()
+	return ok && !m.Clock().Before(at)
+}
+
+// quiet compares the root's mark with the root's xtime: the one comparison that
+// a quiet tree costs.
+func (m *Mirror) quiet(ctx context.Context, pass marker.Pass) (bool, error) {
+	id, err := m.rootID(ctx)
+	if err != nil {
+		return false, err
+	}
+	found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldMark)
+	if err != nil {
+		return false, fmt.Errorf("read the secondary's mark: %w", err)
+	}
+	mark, err := crawl.DecodeMark(found[0].Mark)
+	m.first = err != nil || mark.XTime.IsZero()
+	return err == nil && mark.Holds(pass.Root, id), nil
+}
+
+// expect says how much a first synchronization will bring.
+func (m *Mirror) expect(pass marker.Pass) {
+	if m.first && m.empty {
+		m.Tracker.Update(func(s *report.Snapshot) { s.Expected = pass.Bytes })
+	}
+}

@@ -1,0 +1,247 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/mover"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// turn is one crawl. The walk goes on in one goroutine, the mover's results
+// come in from others, and a third publishes what is ready.
+type turn struct {
+	*Mirror
+	pass  marker.Pass
+	full  bool
+	since sdk.Time // what the marks of this turn will vouch for
+
+	jobs chan mover.Job
+	wake chan struct{} // something can be published
+
+	mu          sync.Mutex
+	staged      []stagedFile
+	stagedBytes int64
+	metas       []entryOp
+	ready       []*node // complete, but for attributes and mark
+	final       []*node // complete; the mark is due after the next sync
+	links       []link
+	removals    []*node // directories with something to remove
+	looked      map[sdk.Path]bool
+	relinks     []link
+	removed     int64 // entries removed so far, for the guard
+	clean       bool  // the root has its mark
+	again       bool  // something is to be looked at again at once
+	noSpace     bool  // the secondary's disk is full: no use to send more
+
+	publishing sync.Mutex // one publish at a time
+}
+
+// stagedFile is a file that lies beside its place.
+type stagedFile struct {
+	node   *node
+	name   string
+	path   sdk.Path
+	staged sdk.Path
+	entry  sdk.Entry
+	moved  int64
+}
+
+// entryOp is an operation for one entry of a directory.
+type entryOp struct {
+	node  *node
+	name  string
+	op    sdk.Op
+	child *node // of OpMkdir
+	own   bool  // our bookkeeping: does not count
+}
+
+// Thresholds at which what is staged gets published while the walk goes on:
+// large enough that a sync is paid by many files, small enough that a kill
+// loses little.
+const (
+	publishFiles = 4096
+	publishBytes = 512 << 20
+	publishAfter = 2 * time.Second
+)
+
+// outcome is how a turn ended.
+type outcome struct {
+	clean bool // the secondary holds all that the pass saw
+	again bool // something has to be looked at again at once
+}
+
+// crawlOnce does one turn.
+func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full bool) (outcome, error) {
+	rootID, err := m.rootID(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	t := &turn{
+		Mirror: m, pass: pass, full: full,
+		since:  pass.Beacon.Now.Add(-pass.Beacon.Window.Nanoseconds()),
+		jobs:   make(chan mover.Job, 512),
+		wake:   make(chan struct{}, 1),
+		looked: map[sdk.Path]bool{},
+	}
+	m.ledger.begin()
+	for _, p := range m.ledger.paths() {
+		t.looked[p.Dir()] = false
+	}
+	root := &node{path: sdk.Root, id: rootID, xtime: pass.Root, open: 1}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err = t.run(ctx, cancel, root)
+	if err != nil {
+		t.sweep(ctx)
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+			err = cause
+		}
+		return outcome{}, err
+	}
+	m.ledger.settle(func(p sdk.Path) bool { return t.looked[p.Dir()] })
+	return outcome{clean: t.clean, again: t.again}, nil
+}
+
+func (t *turn) run(ctx context.Context, cancel context.CancelCauseFunc, root *node) error {
+	if err := t.moveDirs(ctx); err != nil {
+		return err
+	}
+	var side sync.WaitGroup
+	side.Go(func() { // the mover
+		if err := t.Mover.Run(ctx, t.jobs, t.result); err != nil {
+			cancel(fmt.Errorf("bring files: %w", err))
+			for range t.jobs { // let the walk see the cancellation
+			}
+		}
+	})
+	moved := make(chan struct{})
+	var publisher sync.WaitGroup
+	publisher.Go(func() { // publishes while the walk goes on
+		if err := t.publishLoop(ctx, moved); err != nil {
+			cancel(err)
+		}
+	})
+	err := t.walk(ctx, root)
+	if err != nil {
+		cancel(err)
+	}
+	close(t.jobs)
+	side.Wait()
+	close(moved)
+	publisher.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return t.finish(ctx)
+}
+
+// finish does what has to wait until all files are there.
+func (t *turn) finish(ctx context.Context) error {
+	if err := t.publish(ctx); err != nil {
+		return err
+	}
+	if err := t.makeLinks(ctx); err != nil {
+		return err
+	}
+	if err := t.removeStrangers(ctx); err != nil {
+		return err
+	}
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
+	if err := t.publish(ctx); err != nil {
+		return err
+	}
+	return t.saveMethods()
+}
+
+func (t *turn) saveMethods() error {
+	stats := t.Mover.Stats()
+	methods := make([]report.Method, 0, len(stats))
+	for _, s := range stats {
+		methods = append(methods, report.Method{Name: s.Method, Files: int64(s.Files), Bytes: s.Bytes, Moved: s.Moved, Seconds: s.Seconds, Reasons: s.Reasons})
+	}
+	t.Tracker.Update(func(s *report.Snapshot) { s.Methods = methods })
+	return nil
+}
+
+// release takes one token from n; the last makes it ready. The lock is held.
+func (t *turn) release(n *node) {
+	n.open--
+	if n.open == 0 {
+		t.ready = append(t.ready, n)
+	}
+}
+
+// fail records that an entry of n could not be done and takes its token.
+func (t *turn) fail(n *node, name string, side sdk.Role, err *sdk.Error) {
+	t.ledger.raise(n.path.Join(name), side, err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n.failName(name)
+	t.release(n)
+}
+
+// result takes what the mover says of one file.
+func (t *turn) result(r mover.Result) {
+	n := r.Job.Tag.(*node)
+	name := r.Job.Path.Base()
+	t.noteLost(r.Lost)
+	t.Tracker.Update(func(s *report.Snapshot) {
+		s.PendingFiles--
+		s.PendingBytes -= r.Job.Entry.Size
+	})
+	if r.Err != nil {
+		if r.Err.Kind == sdk.KindNotExist {
+			// Gone since it was listed: the next pass tells.
+			t.mu.Lock()
+			n.failed = true
+			t.release(n)
+			t.mu.Unlock()
+			return
+		}
+		if r.Err.Kind == sdk.KindNoSpace {
+			t.mu.Lock()
+			t.noSpace = true
+			t.mu.Unlock()
+		}
+		t.fail(n, name, sideOf(r.Err), r.Err)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.Unchanged {
+		op := sdk.Op{Kind: sdk.OpSetMeta, Path: r.Job.Path, Meta: sdk.MetaOf(&r.Entry, sdk.MetaAll)}
+		t.metas = append(t.metas, entryOp{node: n, name: name, op: op})
+	} else {
+		t.staged = append(t.staged, stagedFile{node: n, name: name, path: r.Job.Path, staged: r.Job.Staged, entry: r.Entry, moved: r.Moved})
+		t.stagedBytes += r.Entry.Size
+	}
+	if len(t.staged)+len(t.metas) >= publishFiles || t.stagedBytes >= publishBytes {
+		select {
+		case t.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// sideOf guesses which side an error of the mover is about: it reads from the
+// primary, and the kinds of a full or read-only disk can only be the other's.
+func sideOf(err *sdk.Error) sdk.Role {
+	if err.Kind == sdk.KindNoSpace {
+		return sdk.Secondary
+	}
+	return sdk.Primary
+}
+
+// stagedName gives a new name of our own in the directory of path.
+func (m *Mirror) stagedName(path sdk.Path) sdk.Path {
+	m.serial++
+	return path.Dir().Join(fmt.Sprintf("%s%s.%d", sdk.ReservedPrefix, m.run, m.serial))
+}

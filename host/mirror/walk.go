@@ -1,0 +1,390 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gsyncd/gsyncd-host/host/crawl"
+	"github.com/gsyncd/gsyncd-host/host/mover"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+const (
+	// chunkDirs is how many directories one Scan asks for: a round trip is paid
+	// by many, and what is read ahead stays small.
+	chunkDirs = 128
+	// flushActions is how many actions gather before they are carried out.
+	flushActions = 900
+)
+
+// walk visits root and what is below it, depth first, so that what is waiting
+// to be visited stays small.
+func (t *turn) walk(ctx context.Context, root *node) error {
+	w := &walker{turn: t, stack: []*node{root}}
+	for len(w.stack) > 0 {
+		chunk := w.pop()
+		if err := w.visit(ctx, chunk); err != nil {
+			return err
+		}
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walker gathers the actions of the directories being visited.
+type walker struct {
+	*turn
+	stack []*node
+
+	ops   []entryOp
+	sends []mover.Job
+	dirs  []*node // to be entered once made
+	// wants are the entries whose extended attributes have to be read before
+	// their operation (an index into ops) can be done.
+	wants []int
+}
+
+// pop takes the next directories that can be listed together.
+func (w *walker) pop() []*node {
+	last := len(w.stack) - 1
+	fresh := w.stack[last].fresh
+	from := last
+	for from > 0 && last-from+1 < chunkDirs && w.stack[from-1].fresh == fresh {
+		from--
+	}
+	chunk := append([]*node(nil), w.stack[from:]...)
+	w.stack = w.stack[:from]
+	return chunk
+}
+
+// visit compares the directories of a chunk on both sides.
+func (w *walker) visit(ctx context.Context, chunk []*node) error {
+	dirs := make([]sdk.Path, len(chunk))
+	for i, n := range chunk {
+		dirs[i] = n.path
+	}
+	fresh := chunk[0].fresh
+	fields := sdk.FieldTarget
+	if w.full {
+		fields |= sdk.FieldXattrs
+	}
+	p := scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: fields})
+	defer p.close()
+	var s *rows
+	if !fresh {
+		s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | sdk.FieldMark})
+		defer s.close()
+	}
+	for i, n := range chunk {
+		if err := w.visitOne(ctx, i, n, p, s); err != nil {
+			return err
+		}
+		if p.broken != nil {
+			return fmt.Errorf("list the primary: %w", p.broken)
+		}
+		if s != nil && s.broken != nil {
+			return fmt.Errorf("list the secondary: %w", s.broken)
+		}
+	}
+	w.Tracker.Update(func(snap *report.Snapshot) { snap.Done.Visited += int64(len(chunk)) })
+	return nil
+}
+
+// visitOne compares one directory. What it finds is carried out by flush.
+func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error {
+	selfP := p.begin(i)
+	var selfS *sdk.Entry
+	listS := func() *sdk.Entry { return nil }
+	if s != nil {
+		selfS = s.begin(i)
+		listS = func() *sdk.Entry { return s.entry(i) }
+	}
+	switch {
+	case selfP == nil:
+		errP := p.end(i)
+		if s != nil {
+			s.end(i)
+		}
+		w.lost(n, sdk.Primary, errP)
+		return nil
+	case s != nil && selfS == nil:
+		p.end(i)
+		w.lost(n, sdk.Secondary, s.end(i))
+		return nil
+	case selfP.ID != n.id:
+		// Another directory stands here since the parent was listed; the next
+		// pass tells.
+		p.end(i)
+		if s != nil {
+			s.end(i)
+		}
+		w.lost(n, sdk.Primary, nil)
+		return nil
+	}
+	v := w.visitOf(n, selfP, selfS)
+	n.self = *selfP
+	if selfS != nil {
+		n.mask = w.policy.MetaDiff(selfP, selfS, v.Xattrs)
+		if !(v.Trust == crawl.TrustSince && selfP.Ctime.Compare(v.Since) < 0) {
+			n.mask = sdk.MetaAll
+		}
+	} else {
+		n.mask = sdk.MetaAll
+	}
+	listP := func() *sdk.Entry { return p.entry(i) }
+	for a := range w.policy.Merge(n.path, v, listP, listS) {
+		if err := w.take(ctx, n, a); err != nil {
+			return err
+		}
+		if len(w.ops)+len(w.sends) >= flushActions {
+			if err := w.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	errP := p.end(i)
+	var errS *sdk.Error
+	if s != nil {
+		errS = s.end(i)
+	}
+	w.mu.Lock()
+	n.visited = errP == nil && errS == nil
+	if !n.visited {
+		n.removes = nil // never after an incomplete listing
+	} else if _, asked := w.looked[n.path]; asked {
+		w.looked[n.path] = true
+	}
+	if len(n.removes) > 0 {
+		n.open++
+		w.removals = append(w.removals, n)
+	}
+	w.mu.Unlock()
+	switch {
+	case errP != nil:
+		w.lost(n, sdk.Primary, errP)
+	case errS != nil:
+		w.lost(n, sdk.Secondary, errS)
+	default:
+		w.mu.Lock()
+		w.release(n)
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+// visitOf says how far equal looks count in n.
+func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
+	if n.fresh {
+		return crawl.Visit{Trust: crawl.TrustNothing}
+	}
+	v := crawl.NewVisit(selfS.Mark, selfP.ID, w.pass.Beacon.Now, w.full)
+	v.Xattrs = w.full
+	w.mu.Lock()
+	part, ok := w.partial[n.id]
+	w.mu.Unlock()
+	if ok && !w.full && v.Trust == crawl.TrustSince && part.path == n.path {
+		v.Since, v.Again = part.since, part.again
+	}
+	return v
+}
+
+// lost ends the visit of a directory that could not be listed. Without an error,
+// or when it is gone, the next pass will tell more.
+func (w *walker) lost(n *node, side sdk.Role, err *sdk.Error) {
+	if err != nil && !(err.Kind == sdk.KindNotExist && side == sdk.Primary) {
+		w.ledger.raise(n.path, side, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.failed = true
+	w.release(n)
+}
+
+// take files one action away.
+func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
+	name := a.Name()
+	path := n.path.Join(name)
+	if a.Kind != crawl.Enter && a.Kind != crawl.Leftover && w.ledger.blocked(path) {
+		w.mu.Lock()
+		n.failName(name)
+		w.mu.Unlock()
+		return nil
+	}
+	if a.InTheWay && (a.Kind == crawl.Make || a.Kind == crawl.MakeDir || a.Kind == crawl.Send || a.Kind == crawl.Link) {
+		if ok, err := w.clear(ctx, n, name, a); err != nil || !ok {
+			return err
+		}
+	}
+	switch a.Kind {
+	case crawl.Make:
+		w.make(n, name, a)
+	case crawl.MakeDir:
+		w.makeDir(n, name, a)
+	case crawl.Enter:
+		w.enter(n, name, a)
+	case crawl.Send:
+		w.send(n, name, a)
+	case crawl.Link:
+		w.touch(n)
+		w.mu.Lock()
+		w.links = append(w.links, link{node: n, name: name, path: path, leader: a.Leader, entry: *a.P})
+		w.mu.Unlock()
+	case crawl.Meta:
+		w.want(n, name, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, a.Mask)})
+	case crawl.Delete:
+		w.mu.Lock()
+		n.removes = append(n.removes, removal{name: name, tree: a.S.Type == sdk.TypeDir})
+		w.mu.Unlock()
+	case crawl.Leftover:
+		kind := sdk.OpRemove
+		if a.S.Type == sdk.TypeDir {
+			kind = sdk.OpRemoveTree
+		}
+		w.touch(n)
+		w.ops = append(w.ops, entryOp{node: n, name: name, op: sdk.Op{Kind: kind, Path: path}, own: true})
+	case crawl.Skip:
+		w.notice("the secondary cannot keep entries of type " + a.P.Type.String() + ": they are left out")
+	case crawl.Fail:
+		err, side := a.P.Err, sdk.Primary
+		if err == nil {
+			err, side = a.S.Err, sdk.Secondary
+		}
+		w.mu.Lock()
+		n.open++
+		w.mu.Unlock()
+		w.fail(n, name, side, err)
+	}
+	return nil
+}
+
+// touch takes a token for an entry of n that will be made or replaced.
+func (w *walker) touch(n *node) {
+	w.mu.Lock()
+	n.touched = true
+	n.open++
+	w.mu.Unlock()
+}
+
+// want files an operation whose Meta still lacks extended attributes.
+func (w *walker) want(n *node, name string, op sdk.Op) {
+	w.mu.Lock()
+	n.open++
+	w.mu.Unlock()
+	if op.Meta.Mask&sdk.MetaXattrs != 0 {
+		w.wants = append(w.wants, len(w.ops))
+	}
+	w.ops = append(w.ops, entryOp{node: n, name: name, op: op})
+}
+
+func (w *walker) make(n *node, name string, a crawl.Action) {
+	w.mu.Lock()
+	n.touched = true
+	w.mu.Unlock()
+	op := sdk.Op{Kind: sdk.OpMknod, Path: n.path.Join(name), Meta: sdk.MetaOf(a.P, sdk.MetaAll)}
+	if a.P.Type == sdk.TypeSymlink {
+		op.Kind, op.Target = sdk.OpSymlink, a.P.Target
+	} else {
+		op.Type, op.Major, op.Minor = a.P.Type, a.P.Major, a.P.Minor
+	}
+	w.want(n, name, op)
+}
+
+func (w *walker) makeDir(n *node, name string, a crawl.Action) {
+	path := n.path.Join(name)
+	x, known := w.Marker.XTime(a.P.ID)
+	if !known && !a.P.Mount {
+		return // made since the pass: the next one tells
+	}
+	w.touch(n)
+	op := entryOp{node: n, name: name, op: sdk.Op{Kind: sdk.OpMkdir, Path: path}}
+	if a.P.Mount {
+		w.ops = append(w.ops, op)
+		w.want(n, name, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, sdk.MetaAll)})
+		return
+	}
+	child := w.child(n, path, a.P.ID, x)
+	child.fresh = true
+	op.child = child
+	begun := crawl.Mark{Dir: a.P.ID, Since: w.since}
+	w.ops = append(w.ops, op, entryOp{op: sdk.Op{Kind: sdk.OpSetMark, Path: path, Mark: begun.Encode()}, own: true})
+	w.dirs = append(w.dirs, child)
+}
+
+func (w *walker) enter(n *node, name string, a crawl.Action) {
+	path := n.path.Join(name)
+	x, known := w.Marker.XTime(a.P.ID)
+	m, err := crawl.DecodeMark(a.S.Mark)
+	if a.P.Mount || (err == nil && m.Holds(x, a.P.ID) && !w.full) {
+		if a.P.Mount {
+			w.notice("another filesystem is mounted below the primary: it is not entered")
+		}
+		if mask := w.policy.MetaDiff(a.P, a.S, false); mask != 0 {
+			w.want(n, name, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, mask)})
+		}
+		return
+	}
+	if known {
+		w.dirs = append(w.dirs, w.child(n, path, a.P.ID, x))
+	}
+}
+
+func (w *walker) child(n *node, path sdk.Path, id sdk.FileID, x sdk.XTime) *node {
+	w.mu.Lock()
+	n.open++
+	w.mu.Unlock()
+	return &node{parent: n, path: path, id: id, xtime: x, open: 1}
+}
+
+func (w *walker) send(n *node, name string, a crawl.Action) {
+	w.mu.Lock()
+	noSpace := w.noSpace
+	if noSpace {
+		n.failName(name)
+	}
+	w.mu.Unlock()
+	if noSpace {
+		return
+	}
+	path := n.path.Join(name)
+	job := mover.Job{Path: path, Entry: *a.P, Staged: w.stagedName(path), Compare: a.Compare, Tag: n}
+	if a.S != nil && a.S.Type == sdk.TypeRegular {
+		job.Old = a.S
+	}
+	w.mu.Lock()
+	n.open++
+	if !a.Compare {
+		n.touched = true
+	}
+	w.mu.Unlock()
+	w.sends = append(w.sends, job)
+}
+
+// clear files the removal of what stands in the way of P, and reports whether P
+// may then be made.
+func (w *walker) clear(ctx context.Context, n *node, name string, a crawl.Action) (bool, error) {
+	path := n.path.Join(name)
+	op := sdk.Op{Kind: sdk.OpRemove, Path: path}
+	if a.S.Type == sdk.TypeDir {
+		op.Kind = sdk.OpRemoveTree
+	}
+	refusal, err := w.mayReplace(ctx, path, a.S)
+	if err != nil {
+		return false, err
+	}
+	w.touch(n)
+	if refusal != nil {
+		w.fail(n, name, sdk.Secondary, refusal)
+		return false, nil
+	}
+	w.ops = append(w.ops, entryOp{node: n, name: name, op: op})
+	return true, nil
+}
+
+func (m *Mirror) notice(text string) {
+	if m.Tracker.Notice(text) {
+		m.Logger.Warn(text)
+	}
+}

@@ -1,0 +1,147 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/config"
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/host/mover"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/host/state"
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
+)
+
+// Supervisor runs one mirror. All fields but Values, Options and Adopt must be
+// set.
+type Supervisor struct {
+	Mirror  *config.Mirror
+	State   *state.Dir // locked; the caller's to close
+	Open    func(context.Context) (*Sides, error)
+	Values  schema.Values // of the transfer plugin
+	Options mirror.Options
+	Adopt   bool
+	Tracker *report.Tracker
+	Logger  *slog.Logger
+	Clock   func() time.Time
+}
+
+// Run runs the mirror until its options are met or ctx ends; the error is that
+// of mirror.Mirror.Run. A mirror that runs for good never gives up: it says what
+// is wrong and tries again.
+func (s *Supervisor) Run(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		began := s.Clock()
+		err := s.attempt(ctx)
+		switch {
+		case err == nil, ctx.Err() != nil, errors.Is(err, mirror.ErrProblems):
+			s.Tracker.SetState(report.Stopped, nil)
+			return err
+		}
+		if s.Clock().Sub(began) > s.Mirror.Retry.Max {
+			attempt = 1 // it ran well in between
+		}
+		if s.enough(attempt, err) {
+			s.Tracker.SetState(report.Failed, err)
+			return err
+		}
+		wait := s.wait(attempt)
+		s.Tracker.SetState(report.Restarting, err)
+		s.Logger.Error("the mirror stopped and will be tried again", "error", err, "wait", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			s.Tracker.SetState(report.Stopped, nil)
+			return ctx.Err()
+		}
+	}
+}
+
+// onceAttempts is how often a run with an end tries, where nothing is declared.
+const onceAttempts = 3
+
+func (s *Supervisor) attempts() int {
+	if s.Mirror.Retry.Attempts == 0 && s.Options.Once {
+		return onceAttempts
+	}
+	return s.Mirror.Retry.Attempts
+}
+
+// enough reports whether to give up.
+func (s *Supervisor) enough(attempt int, err error) bool {
+	if s.Options.Once && !passing(err) {
+		return true
+	}
+	return s.attempts() > 0 && attempt >= s.attempts()
+}
+
+// passing reports whether an error may be over by the next attempt: a plugin
+// that died, a device that hung.
+func passing(err error) bool {
+	switch sdk.KindOf(err) {
+	case sdk.KindGone, sdk.KindTransient:
+		return true
+	}
+	return false
+}
+
+func (s *Supervisor) wait(attempt int) time.Duration {
+	d := s.Mirror.Retry.Min
+	for range attempt - 1 {
+		d = min(2*d, s.Mirror.Retry.Max)
+	}
+	return d
+}
+
+// attempt opens everything, runs the mirror and closes everything.
+func (s *Supervisor) attempt(ctx context.Context) (err error) {
+	sides, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer sides.Close()
+	var session mirror.Session
+	if err := s.State.Load("session", &session); err != nil && !s.Adopt {
+		return fmt.Errorf("%w; --adopt begins a new one with the sides as they are", err)
+	}
+	dir, err := s.State.Sub("index")
+	if err != nil {
+		return err
+	}
+	index, err := marker.Open(dir, marker.Options{Logger: s.Logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, index.Close()) }()
+	mv, err := mover.New(mover.Config{
+		Source: sides.Source, Target: sides.Target,
+		Method: s.Mirror.Transfer.Label, Transfer: sides.Transfer, TransferConfig: s.Values,
+		Jobs: s.Mirror.Transfer.Jobs, Threshold: s.Mirror.Transfer.Threshold,
+		Rate: s.Mirror.Limits.Rate, Logger: s.Logger, Progress: s.Tracker.Moved,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mv.Close()) }()
+	m := mirror.New(mirror.Config{
+		Source: sides.Source, Target: sides.Target,
+		Marker: index,
+		Detector: marker.NewScanDetector(marker.ScanPace{
+			Interval: s.Mirror.Schedule.Interval, Share: s.Mirror.Schedule.IdleShare,
+		}),
+		Mover: mv,
+		Keep:  s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
+		Retry:       mirror.Retry{Min: s.Mirror.Retry.Min, Max: s.Mirror.Retry.Max, Attempts: s.attempts()},
+		Session:     session,
+		SaveSession: func(v mirror.Session) error { return s.State.Save("session", v) },
+		Tracker:     s.Tracker, Logger: s.Logger, Clock: s.Clock,
+	})
+	return m.Run(ctx, s.Options)
+}

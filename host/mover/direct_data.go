@@ -1,0 +1,237 @@
+package mover
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// errShort says that a file is not as long as it was.
+var errShort = errors.New("file became shorter or longer")
+
+// data copies a file's data and holes. t is empty.
+func (w *directWorker) data(t, f *os.File, size int64) error {
+	from, to := int(f.Fd()), int(t.Fd())
+	switch {
+	case size == 0:
+		return w.ctx.Err()
+	case size < bufferSize:
+		done, err := w.small(to, from, int(size))
+		if done || err != nil {
+			return err
+		}
+	default:
+		if w.clone(to, from) {
+			w.moved = size
+			w.mover.cfg.Progress(size)
+			return nil
+		}
+	}
+	return w.extents(to, from, size)
+}
+
+// small copies with one read and one write. A file with a page of zeros is not
+// done so, as that may be a hole.
+func (w *directWorker) small(to, from, size int) (done bool, err error) {
+	buf := w.buf[:size+1] // one more, to see a file that grew without another call
+	n, err := pread(from, buf, 0, size)
+	if err != nil {
+		return false, err
+	}
+	if n != size {
+		return false, errShort
+	}
+	if hasZeroPage(buf[:n]) {
+		return false, nil
+	}
+	if err := w.mover.bucket.take(w.ctx, n); err != nil {
+		return false, err
+	}
+	if err := pwrite(to, buf[:n], 0); err != nil {
+		return false, err
+	}
+	w.count(n)
+	return true, nil
+}
+
+var zeroPage [4096]byte
+
+func hasZeroPage(b []byte) bool {
+	for len(b) >= len(zeroPage) {
+		if b[0] == 0 && b[len(zeroPage)-1] == 0 && bytes.Equal(b[:len(zeroPage)], zeroPage[:]) {
+			return true
+		}
+		b = b[len(zeroPage):]
+	}
+	return false
+}
+
+// clone lets the two files share their blocks, where the filesystem can.
+func (w *directWorker) clone(to, from int) bool {
+	if w.noClone.Load() {
+		return false
+	}
+	err := unix.IoctlFileClone(to, from)
+	switch err {
+	case nil:
+		return true
+	case unix.EOPNOTSUPP, unix.EXDEV, unix.ENOTTY, unix.ENOSYS:
+		w.noClone.Store(true)
+	}
+	return false
+}
+
+// extents copies what SEEK_DATA shows and leaves the rest as holes.
+func (w *directWorker) extents(to, from int, size int64) error {
+	end := int64(0) // of what was written
+	for off := int64(0); off < size; {
+		start, err := seek(from, off, unix.SEEK_DATA)
+		switch err {
+		case nil:
+		case unix.ENXIO:
+			start = size
+		default:
+			start = off // it cannot tell holes
+		}
+		stop := size
+		if start < size {
+			if hole, err := seek(from, start, unix.SEEK_HOLE); err == nil && hole > start {
+				stop = min(hole, size)
+			}
+			if err := w.span(to, from, start, stop); err != nil {
+				return err
+			}
+			end = stop
+		}
+		off = stop
+	}
+	if end < size {
+		if err := unix.Ftruncate(to, size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// span copies the bytes from start to stop.
+func (w *directWorker) span(to, from int, start, stop int64) error {
+	const most = 1 << 20
+	for off := start; off < stop; {
+		if !w.noRange.Load() {
+			n := w.mover.bucket.piece(int(min(stop-off, most)))
+			in, out := off, off
+			got, err := unix.CopyFileRange(from, &in, to, &out, n, 0)
+			switch {
+			case err == unix.EINTR:
+				continue
+			case err == unix.EXDEV || err == unix.EOPNOTSUPP || err == unix.ENOSYS || err == unix.EINVAL:
+				w.noRange.Store(true)
+				continue
+			case err != nil:
+				return err
+			case got == 0:
+				return errShort
+			}
+			if err := w.mover.bucket.take(w.ctx, got); err != nil {
+				return err
+			}
+			w.count(got)
+			off += int64(got)
+			continue
+		}
+		want := w.mover.bucket.piece(int(min(stop-off, bufferSize)))
+		n, err := pread(from, w.buf[:want], off, want)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errShort
+		}
+		if err := w.mover.bucket.take(w.ctx, n); err != nil {
+			return err
+		}
+		if err := pwrite(to, w.buf[:n], off); err != nil {
+			return err
+		}
+		w.count(n)
+		off += int64(n)
+	}
+	return nil
+}
+
+func (w *directWorker) count(n int) {
+	w.moved += int64(n)
+	w.mover.cfg.Progress(int64(n))
+}
+
+// equal compares the file with the one called name on the secondary.
+func (w *directWorker) equal(f *os.File, name string, size int64) (bool, error) {
+	other, err := w.to.OpenFile(name)
+	if err != nil {
+		return false, nil // whatever is there, it is not this file
+	}
+	defer other.Close()
+	before, err := w.dst.StatFile(other)
+	if err != nil || before.Size != size {
+		return false, err
+	}
+	half := bufferSize / 2
+	for off := int64(0); off < size; {
+		n := int(min(int64(half), size-off))
+		a, err := pread(int(f.Fd()), w.buf[:n], off, n)
+		if err != nil {
+			return false, err
+		}
+		b, err := pread(int(other.Fd()), w.buf[half:half+n], off, n)
+		if err != nil || a != n || b != n || !bytes.Equal(w.buf[:n], w.buf[half:half+n]) {
+			return false, err
+		}
+		if err := w.ctx.Err(); err != nil {
+			return false, err
+		}
+		off += int64(n)
+	}
+	after, err := w.dst.StatFile(other)
+	return err == nil && sameVersion(&before, &after), err
+}
+
+func seek(fd int, off int64, whence int) (int64, error) { return unix.Seek(fd, off, whence) }
+
+// pread reads until there are enough bytes in p or the file ends.
+func pread(fd int, p []byte, off int64, enough int) (int, error) {
+	n := 0
+	for n < enough {
+		got, err := unix.Pread(fd, p[n:], off+int64(n))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		if got == 0 {
+			break
+		}
+		n += got
+	}
+	return n, nil
+}
+
+func pwrite(fd int, p []byte, off int64) error {
+	for len(p) > 0 {
+		n, err := unix.Pwrite(fd, p, off)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return io.ErrShortWrite
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}

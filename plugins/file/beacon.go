@@ -1,0 +1,127 @@
+package file
+
+import (
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
+)
+
+const (
+	fineWindow   = 20 * time.Millisecond
+	coarseWindow = 2 * time.Second
+	// clockWindow is used with the machine's clock instead of the filesystem's:
+	// two seconds for the coarsest filesystem, and what the clocks may differ.
+	clockWindow = coarseWindow + 500*time.Millisecond
+	// tickLimit is how long the measurement waits for a change time to move. The
+	// window is twice as much: a change time may be a tick old.
+	tickLimit = fineWindow / 2
+)
+
+// beacon reads the clock by which the primary's filesystem stamps changes. It
+// is a file without a name: the tree does not show it.
+type beacon struct {
+	mu     sync.Mutex
+	file   *os.File // nil where there can be none
+	window time.Duration
+	fine   bool // nanoseconds are kept
+}
+
+func newBeacon(root *localfs.Root) *beacon {
+	b := &beacon{window: clockWindow}
+	fs, err := root.Filesystem()
+	if err != nil {
+		return b
+	}
+	d, err := root.OpenPath(sdk.Root)
+	if err != nil {
+		return b
+	}
+	defer d.Close()
+	if b.file, err = d.CreateUnnamed(); err != nil {
+		b.file = nil
+		return b
+	}
+	b.window = coarseWindow
+	b.fine = keepsNanoseconds(b.file)
+	// Behind a network or a FUSE server other clocks may stamp the changes.
+	switch fs.Type {
+	case "ext4", "xfs", "btrfs", "tmpfs", "overlay", "f2fs", "bcachefs", "zfs":
+		if b.quick() {
+			b.window = fineWindow
+		}
+	}
+	return b
+}
+
+// quick reports whether change times move within tickLimit.
+func (b *beacon) quick() bool {
+	first, err := b.touch()
+	if err != nil {
+		return false
+	}
+	for start := time.Now(); time.Since(start) < tickLimit; {
+		now, err := b.touch()
+		if err != nil {
+			return false
+		}
+		if now != first {
+			return true
+		}
+	}
+	return false
+}
+
+// touch changes the file and returns the change time it got.
+func (b *beacon) touch() (sdk.Time, error) {
+	fd := int(b.file.Fd())
+	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
+	if err := unix.UtimesNanoAt(fd, "", now, unix.AT_EMPTY_PATH); err != nil {
+		return sdk.Time{}, err
+	}
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_CTIME, &st); err != nil {
+		return sdk.Time{}, err
+	}
+	return sdk.Time{Sec: st.Ctime.Sec, Nsec: st.Ctime.Nsec}, nil
+}
+
+func (b *beacon) read() (sdk.Beacon, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.file == nil {
+		var ts unix.Timespec
+		// Not the coarse clock: a change time may be finer than that and after it.
+		if err := unix.ClockGettime(unix.CLOCK_REALTIME, &ts); err != nil {
+			return sdk.Beacon{}, sdk.NewError("read clock", "", err)
+		}
+		return sdk.Beacon{Now: sdk.Time{Sec: ts.Sec, Nsec: uint32(ts.Nsec)}, Window: b.window}, nil
+	}
+	now, err := b.touch()
+	if err != nil {
+		return sdk.Beacon{}, sdk.NewError("touch beacon", "", err)
+	}
+	return sdk.Beacon{Now: now, Window: b.window}, nil
+}
+
+func (b *beacon) close() {
+	if b.file != nil {
+		b.file.Close()
+	}
+}
+
+// keepsNanoseconds sets a time on f and looks at what became of it.
+func keepsNanoseconds(f *os.File) bool {
+	const nsec = 123456789
+	fd := int(f.Fd())
+	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: 1e9, Nsec: nsec}}
+	if unix.UtimesNanoAt(fd, "", ts, unix.AT_EMPTY_PATH) != nil {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Mtim.Nsec == nsec
+}

@@ -1,0 +1,90 @@
+package file
+
+import (
+	"context"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
+)
+
+// Scan implements sdk.Resource.
+func (t *tree) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink) error {
+	ctx, leave, err := t.enter(ctx, "scan")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if t.set.jobs > 1 && len(req.Dirs) > 1 {
+		return t.scanParallel(ctx, req, sink)
+	}
+	for i, p := range req.Dirs {
+		if err := t.list(ctx, i, p, req.Fields, sink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelEvery is how many entries are described between two looks at the
+// context.
+const cancelEvery = 128
+
+// list sends one directory to a sink. Its error is the sink's or the context's.
+func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, sink sdk.ScanSink) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	d, err := t.root.OpenDir(p)
+	if err != nil {
+		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
+	defer d.Close()
+	self, err := d.Stat()
+	if err != nil {
+		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
+	self.Mount = !t.set.crossMounts && d.Place() != t.root.Place()
+	if err := t.describe(d, &self, fields); err != nil {
+		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
+	if err := sink.BeginDir(i, &self); err != nil {
+		return err
+	}
+	if self.Mount {
+		return sink.EndDir(i, nil)
+	}
+	names, err := d.ReadNames()
+	if err != nil {
+		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
+	var e sdk.Entry
+	for n := range names.Len() {
+		if n%cancelEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := t.row(d, names, n, fields, &e); err != nil {
+			if sdk.KindOf(err) == sdk.KindNotExist {
+				continue // gone since the names were read
+			}
+			e = sdk.Entry{Name: names.At(n), Err: sdk.NewError("stat", p.Join(names.At(n)), err)}
+		}
+		if err := sink.Entry(&e); err != nil {
+			return err
+		}
+	}
+	return sink.EndDir(i, nil)
+}
+
+func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Fields, e *sdk.Entry) error {
+	place, err := d.LstatAt(names, n, e)
+	if err != nil {
+		return err
+	}
+	if e.Type == sdk.TypeDir && place != d.Place() && !t.set.crossMounts {
+		e.Mount = true
+	}
+	if fields == 0 {
+		return nil
+	}
+	return t.describe(d, e, fields)
+}

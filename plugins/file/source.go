@@ -1,0 +1,46 @@
+package file
+
+import (
+	"context"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// source is the primary side.
+type source struct {
+	*tree
+	beacon *beacon
+}
+
+var _ sdk.Source = (*source)(nil)
+
+// Beacon implements sdk.Source.
+func (s *source) Beacon(ctx context.Context) (sdk.Beacon, error) {
+	_, leave, err := s.enter(ctx, "read beacon")
+	if err != nil {
+		return sdk.Beacon{}, err
+	}
+	defer leave()
+	return s.beacon.read()
+}
+
+// Read implements sdk.Source.
+func (s *source) Read(ctx context.Context, paths []sdk.Path, sink sdk.ReadSink) error {
+	ctx, leave, err := s.enter(ctx, "read")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	c := parents{root: s.root}
+	defer c.close()
+	r := reader{tree: s.tree, sink: sink}
+	for i, p := range paths {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.file(ctx, &c, i, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

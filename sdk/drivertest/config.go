@@ -1,0 +1,159 @@
+package drivertest
+
+import (
+	"testing"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
+)
+
+// Tree is a resource for a test.
+type Tree struct {
+	Address sdk.Address
+	// Dir is the root's directory on this machine, by which the test makes and
+	// looks at what is in the tree.
+	Dir string
+}
+
+// Config says what is to be proved.
+type Config struct {
+	// New makes the driver in this process. Nil leaves that part out.
+	New func() sdk.Driver
+	// Launch starts the driver as a process, to be ended at the test's end. Nil
+	// leaves that part out.
+	Launch func(t *testing.T) sdk.Driver
+	// NewTree makes an empty tree, to be removed at the test's end. Trees of one
+	// test lie on the same filesystem.
+	NewTree func(t *testing.T) Tree
+	// Values is the driver's configuration; defaults are filled in.
+	Values schema.Values
+}
+
+// Run runs the suite.
+func Run(t *testing.T, cfg Config) {
+	if cfg.New != nil {
+		t.Run("inprocess", func(t *testing.T) { runAll(t, cfg, cfg.New()) })
+	}
+	if cfg.Launch != nil {
+		t.Run("process", func(t *testing.T) { runAll(t, cfg, cfg.Launch(t)) })
+	}
+}
+
+func runAll(t *testing.T, cfg Config, d sdk.Driver) {
+	tests := []struct {
+		name string
+		run  func(*testing.T, *suite)
+	}{
+		{"Describe", testDescribe},
+		{"Check", testCheck},
+		{"ScanOrder", testScanOrder},
+		{"ScanErrors", testScanErrors},
+		{"ScanNames", testScanNames},
+		{"ScanTypes", testScanTypes},
+		{"ScanLarge", testScanLarge},
+		{"ScanSinkError", testScanSinkError},
+		{"DeepTree", testDeepTree},
+		{"Stat", testStat},
+		{"Operations", testOperations},
+		{"Replace", testReplace},
+		{"TypeChanges", testTypeChanges},
+		{"Rename", testRename},
+		{"RemoveTree", testRemoveTree},
+		{"BadOperations", testBadOperations},
+		{"Links", testLinks},
+		{"Escape", testEscape},
+		{"EscapeWhileSwapped", testEscapeWhileSwapped},
+		{"Marks", testMarks},
+		{"Meta", testMeta},
+		{"MetaXattrs", testMetaXattrs},
+		{"DeniedDirectories", testDeniedDirectories},
+		{"Read", testRead},
+		{"ReadErrors", testReadErrors},
+		{"ReadTorn", testReadTorn},
+		{"Write", testWrite},
+		{"WriteErrors", testWriteErrors},
+		{"Sync", testSync},
+		{"Beacon", testBeacon},
+		{"Cancel", testCancel},
+		{"Concurrent", testConcurrent},
+		{"Identity", testIdentity},
+		{"Busy", testBusy},
+		{"MakesRoot", testMakesRoot},
+		{"Close", testClose},
+		{"SourceWritesNothing", testSourceWritesNothing},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, &suite{cfg: cfg, driver: d}) })
+	}
+}
+
+// suite is what the tests of one driver share.
+type suite struct {
+	cfg    Config
+	driver sdk.Driver
+}
+
+func (s *suite) request(t *testing.T, tree Tree, role sdk.Role) sdk.OpenRequest {
+	t.Helper()
+	values, err := s.driver.Describe().Schema.WithDefaults(s.cfg.Values)
+	if err != nil {
+		t.Fatalf("configuration: %v", err)
+	}
+	req := sdk.OpenRequest{Address: tree.Address, Role: role, Config: values}
+	if role == sdk.Secondary {
+		req.MarkKey = "suite1"
+	}
+	return req
+}
+
+// source makes a tree with what fill puts there and opens it as a primary.
+func (s *suite) source(t *testing.T, fill func(dir string)) (sdk.Source, Tree) {
+	t.Helper()
+	s.needs(t, sdk.Primary)
+	tree := s.cfg.NewTree(t)
+	if fill != nil {
+		fill(tree.Dir)
+	}
+	src, err := s.driver.OpenSource(t.Context(), s.request(t, tree, sdk.Primary))
+	if err != nil {
+		t.Fatalf("open source: %v", err)
+	}
+	t.Cleanup(func() { src.Close() })
+	return src, tree
+}
+
+// target makes a tree and opens it as a secondary.
+func (s *suite) target(t *testing.T, fill func(dir string)) (sdk.Target, Tree) {
+	t.Helper()
+	s.needs(t, sdk.Secondary)
+	tree := s.cfg.NewTree(t)
+	if fill != nil {
+		fill(tree.Dir)
+	}
+	dst, err := s.driver.OpenTarget(t.Context(), s.request(t, tree, sdk.Secondary))
+	if err != nil {
+		t.Fatalf("open target: %v", err)
+	}
+	t.Cleanup(func() { dst.Close() })
+	return dst, tree
+}
+
+func (s *suite) needs(t *testing.T, role sdk.Role) {
+	t.Helper()
+	for _, r := range s.driver.Describe().Roles {
+		if r == role {
+			return
+		}
+	}
+	t.Skipf("the driver does not play the %s side", role)
+}
+
+// can reports whether a resource has a feature, and logs it if not.
+func can(t *testing.T, r sdk.Resource, f sdk.Features, what string) bool {
+	t.Helper()
+	if r.Info().Features&f == f {
+		return true
+	}
+	t.Logf("left out: the resource has no %s", what)
+	return false
+}

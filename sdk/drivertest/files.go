@@ -1,0 +1,70 @@
+package drivertest
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// The helpers prepare trees by the operating system, not by the driver.
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func put(t *testing.T, dir, path, content string) {
+	t.Helper()
+	must(t, os.WriteFile(filepath.Join(dir, path), []byte(content), 0o644))
+}
+
+func mkdirAll(t *testing.T, dir string, paths ...string) {
+	t.Helper()
+	for _, p := range paths {
+		must(t, os.MkdirAll(filepath.Join(dir, p), 0o755))
+	}
+}
+
+func content(t *testing.T, dir, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, path))
+	must(t, err)
+	return string(b)
+}
+
+func gone(t *testing.T, path string) {
+	t.Helper()
+	if _, err := os.Lstat(path); !os.IsNotExist(err) {
+		t.Fatalf("%s is there: %v", path, err)
+	}
+}
+
+// ours fails if the tree's directory holds bookkeeping of the program.
+func ours(t *testing.T, dir string) {
+	t.Helper()
+	must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && sdk.Reserved(d.Name()) {
+			t.Errorf("left behind: %s", path)
+		}
+		return nil
+	}))
+}
+
+func sys(t *testing.T, path string) *syscall.Stat_t {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Lstat(path, &st); err != nil {
+		t.Fatalf("lstat %s: %v", path, err)
+	}
+	return &st
+}
+
+// meta is what tests set where they do not care.
+func meta() sdk.Meta {
+	return sdk.Meta{Mask: sdk.MetaPerm | sdk.MetaMtime, Perm: 0o640, Mtime: sdk.Time{Sec: 1234567890, Nsec: 987654321}}
+}

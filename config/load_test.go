@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -166,14 +167,29 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// TestDepth feeds the parser the deepest nesting that a file can have.
+// TestDepth feeds the parser what would overflow the stack, and the most of it
+// that is let through.
 func TestDepth(t *testing.T) {
 	dir := t.TempDir()
-	for i, s := range []string{"[", "{", "(", "-", "!", "${", "f(", "a{\n", "\"${"} {
+	for i, s := range []string{"[", "{", "(", "-", "!", "1?", "1?1:", "f(", "a{\n", "\"${", "1+", "a.b[c].", "\"%{if true}", "x[*].", "<<A\n${", "[for a in "} {
 		name := string(rune('a'+i)) + ".hcl"
-		write(t, dir, name, "x = "+strings.Repeat(s, (1<<20-4)/len(s)))
+		write(t, dir, name, "x = "+strings.Repeat(s, (1<<17)/len(s)))
 		if _, diags := config.Load(options(filepath.Join(dir, name))); !diags.HasErrors() {
 			t.Errorf("%q without end is no error", s)
+		}
+	}
+	const most = 9990
+	for name, s := range map[string]string{
+		"lists":  strings.Repeat("[", 490) + "1" + strings.Repeat("]", 490),
+		"minus":  strings.Repeat("- ", most) + "1",
+		"plus":   strings.Repeat("1 + ", most) + "1",
+		"choice": strings.Repeat("true ? 1 : ", most) + "1",
+		"index":  "[1]" + strings.Repeat("[0]", most),
+		"splat":  "[1]" + strings.Repeat("[*]", most/3),
+	} {
+		write(t, dir, name+".hcl", "variable \"x\" {\n  default = "+s+"\n}\n")
+		if _, diags := config.Load(options(filepath.Join(dir, name+".hcl"))); !diags.HasErrors() || strings.Contains(diags[0].Summary, "nesting") {
+			t.Errorf("%s: %v", name, diags)
 		}
 	}
 }
@@ -204,5 +220,19 @@ func write(t *testing.T, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestMany loads as many mirrors as one file can have.
+func TestMany(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("variable \"root\" {\n  default = \"/srv\"\n}\n")
+	for i := range 3000 {
+		fmt.Fprintf(&b, "mirror \"m%d\" {\n  primary = \"${var.root}/%d\"\n  secondary = \"/mnt/%d\"\n  driver \"file\" {}\n}\n", i, i, i)
+	}
+	dir := t.TempDir()
+	write(t, dir, "many.hcl", b.String())
+	if cfg := load(t, options(filepath.Join(dir, "many.hcl"))); len(cfg.Mirrors) != 3000 {
+		t.Errorf("%d mirrors", len(cfg.Mirrors))
 	}
 }

@@ -10,15 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/gsyncd/gsyncd-host/config/diag"
 )
-
-// maxFile is the most bytes of a file. Nobody writes a megabyte of mirrors, and
-// the parser's depth is bounded by nothing else.
-const maxFile = 1 << 20
 
 // read parses the files that the options name.
 func (l *loader) read() (bodies []*hclsyntax.Body) {
@@ -40,15 +35,11 @@ func (l *loader) read() (bodies []*hclsyntax.Body) {
 			l.unreadable(file, err, "")
 			continue
 		}
-		if d := tooLarge(file, src); d != nil {
-			l.diags.Add(*d)
-			continue
-		}
 		l.cfg.Sources[file] = src
-		parsed, hd := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
-		l.diags.Add(diag.FromHCLDiagnostics(hd)...)
-		if !hd.HasErrors() {
-			bodies = append(bodies, parsed.Body.(*hclsyntax.Body))
+		body, diags := parse(file, src)
+		l.diags.Add(diags...)
+		if body != nil {
+			bodies = append(bodies, body)
 		}
 	}
 	return bodies
@@ -84,16 +75,6 @@ func readFile(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxFile+1))
-}
-
-func tooLarge(name string, src []byte) *diag.Diagnostic {
-	if len(src) <= maxFile {
-		return nil
-	}
-	return &diag.Diagnostic{
-		Summary: "the file is larger than 1 MiB, which no configuration is",
-		Subject: diag.Range{File: name},
-	}
 }
 
 func (l *loader) unreadable(path string, err error, hint string) {

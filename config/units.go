@@ -37,7 +37,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	var days time.Duration
 	if m := daysRX.FindStringSubmatch(rest); m != nil {
 		n, err := strconv.ParseFloat(m[1], 64)
-		if err != nil || n > math.MaxInt64/float64(24*time.Hour)-1 {
+		if err != nil || n*float64(24*time.Hour) >= math.MaxInt64 {
 			return 0, bad
 		}
 		days, rest = time.Duration(n*float64(24*time.Hour)), m[2]

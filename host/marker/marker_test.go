@@ -499,3 +499,29 @@ func TestOpenErrors(t *testing.T) {
 		t.Errorf("refresh after close: %v", err)
 	}
 }
+
+// Questions may be asked while a pass goes on, and are answered from the last.
+func TestConcurrentUse(t *testing.T) {
+	r := small(t)
+	id, before := r.fs.id("a"), r.xtimes()["a"]
+	file := r.fs.id("a/x/f")
+	r.fs.link("a/x/f", "d/l")
+	r.fs.rename("a/b", "d/b")
+	asked := make(chan sdk.XTime)
+	r.fs.onList = func(p sdk.Path) {
+		if p != "d/e" {
+			return
+		}
+		go func() {
+			x, _ := r.m.XTime(id)
+			r.m.Links(file)
+			r.m.Moved(id)
+			asked <- x
+		}()
+		r.expect("xtime during the pass", before, <-asked)
+	}
+	r.look()
+	if r.xtimes()["a"] == before {
+		t.Error("xtime after the pass is the old one")
+	}
+}

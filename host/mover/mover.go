@@ -24,6 +24,7 @@ type Mover struct {
 	looked   bool    // whether the sides are directories of this machine was found out
 	direct   *direct // nil: they are not
 	transfer sdk.Transfer
+	starts   int       // of the plugin
 	noStart  time.Time // when the plugin last failed to start
 	full     fullDisk
 }

@@ -47,6 +47,9 @@ func (s *settler) settle(f *os.File, e *sdk.Entry) error {
 			// Where that does not exist the look afterwards has to do.
 			_ = unix.SyncFileRange(int(f.Fd()), 0, 0, all)
 		}
+		// A write moves the time first and the data after. This waits for one
+		// that is under way, on filesystems that lock the file for both.
+		_, _ = unix.Seek(int(f.Fd()), 0, unix.SEEK_DATA)
 		again, err := s.root.StatFile(f)
 		if err != nil {
 			return err

@@ -12,15 +12,15 @@ import (
 // noStartFor is how long a plugin that could not be started is left alone.
 const noStartFor = time.Minute
 
-// plugin returns the transfer plugin, started.
-func (m *Mover) plugin(ctx context.Context) (sdk.Transfer, error) {
+// plugin returns the transfer plugin, started, and which start that was.
+func (m *Mover) plugin(ctx context.Context) (sdk.Transfer, int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.transfer != nil {
-		return m.transfer, nil
+		return m.transfer, m.starts, nil
 	}
 	if !m.noStart.IsZero() && time.Since(m.noStart) < noStartFor {
-		return nil, &sdk.Error{Kind: sdk.KindTransient, Op: "start transfer method", Msg: "it could not be started lately"}
+		return nil, 0, &sdk.Error{Kind: sdk.KindTransient, Op: "start transfer method", Msg: "it could not be started lately"}
 	}
 	t, err := m.cfg.Transfer(ctx)
 	if err == nil && t == nil {
@@ -31,17 +31,19 @@ func (m *Mover) plugin(ctx context.Context) (sdk.Transfer, error) {
 			m.noStart = time.Now()
 			m.log.Warn("the transfer method cannot be started, files are streamed", slog.Any("error", err))
 		}
-		return nil, err
+		return nil, 0, err
 	}
 	m.transfer = t
-	return t, nil
+	m.starts++
+	return t, m.starts, nil
 }
 
-// lost forgets a plugin that is gone, so that it is started anew.
-func (m *Mover) lost(t sdk.Transfer) {
+// lost forgets a plugin that is gone, so that it is started anew, unless that
+// has been done.
+func (m *Mover) lost(start int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.transfer == t {
+	if m.starts == start {
 		m.transfer = nil
 	}
 }
@@ -63,7 +65,7 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 			m.streamBatch(ctx, items, done)
 		}
 	}
-	t, err := m.plugin(ctx)
+	t, nth, err := m.plugin(ctx)
 	if err != nil {
 		fallBack(items, "no transfer method")
 		return
@@ -77,7 +79,7 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 			}
 			return
 		}
-		r := &transferRun{mover: m, plugin: t, name: name, done: done, instead: map[string][]item{}}
+		r := &transferRun{mover: m, plugin: t, start: nth, name: name, done: done, instead: map[string][]item{}}
 		start := time.Now()
 		r.run(ctx, pending)
 		m.stats.busy(name, time.Since(start).Seconds())

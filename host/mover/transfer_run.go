@@ -16,6 +16,7 @@ import (
 type transferRun struct {
 	mover   *Mover
 	plugin  sdk.Transfer
+	start   int    // which start of the plugin this is
 	name    string // the plugin's
 	done    func(Result)
 	dir     sdk.Path
@@ -172,7 +173,7 @@ func (r *transferRun) move(ctx context.Context) {
 		return
 	}
 	if sdk.KindOf(err) == sdk.KindGone {
-		m.lost(r.plugin)
+		m.lost(r.start)
 	}
 	r.drop(func(f *transferFile) bool {
 		switch {

@@ -61,6 +61,9 @@ func (s *source) look(root *localfs.Root) error {
 		}
 		const all = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
 		_ = unix.SyncFileRange(int(s.open.Fd()), 0, 0, all)
+		// A write moves the time first and the data after. This waits for one
+		// that is under way, on filesystems that lock the file for both.
+		_, _ = unix.Seek(int(s.open.Fd()), 0, unix.SEEK_DATA)
 		if e, err = root.StatFile(s.open); err != nil || e.Ctime == s.before.Ctime {
 			return err
 		}

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -67,4 +68,9 @@ func sys(t *testing.T, path string) *syscall.Stat_t {
 // meta is what tests set where they do not care.
 func meta() sdk.Meta {
 	return sdk.Meta{Mask: sdk.MetaPerm | sdk.MetaMtime, Perm: 0o640, Mtime: sdk.Time{Sec: 1234567890, Nsec: 987654321}}
+}
+
+// stamp is all of an entry that a change of it would move.
+func stamp(st *syscall.Stat_t) string {
+	return fmt.Sprintf("ino %d mode %o links %d owner %d:%d size %d mtime %v ctime %v", st.Ino, st.Mode, st.Nlink, st.Uid, st.Gid, st.Size, st.Mtim, st.Ctim)
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,6 +15,7 @@ import (
 type holds struct {
 	mu   sync.Mutex
 	open map[inode]*hold
+	n    atomic.Int32 // len(open), for a look without the lock
 }
 
 type inode struct{ dev, ino uint64 }
@@ -56,6 +58,7 @@ func (h *holds) take(fd int) (*hold, error) {
 		return nil, err
 	}
 	h.open[key] = held
+	h.n.Add(1)
 	return held, nil
 }
 
@@ -66,6 +69,7 @@ func (h *holds) release(held *hold) {
 		return
 	}
 	delete(h.open, held.key)
+	h.n.Add(-1)
 	// Should this fail, the owner keeps rights too many until the directory's
 	// attributes are set the next time: harmless, and nobody could act on it.
 	_ = chmodFD(held.fd, held.perm)
@@ -90,7 +94,7 @@ func (h *holds) chmod(key inode, fd int, perm uint32) error {
 
 // perm is the mode that an object will have when nobody holds it any more.
 func (h *holds) perm(key inode, now uint32) uint32 {
-	if h == nil {
+	if h == nil || h.n.Load() == 0 {
 		return now
 	}
 	h.mu.Lock()

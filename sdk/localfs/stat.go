@@ -76,6 +76,11 @@ func (r *Root) fill(e *sdk.Entry, st *unix.Statx_t) {
 	switch e.Type {
 	case sdk.TypeRegular:
 		e.Size = int64(st.Size)
+	case sdk.TypeDir:
+		if r.holds != nil {
+			key := inode{unix.Mkdev(st.Dev_major, st.Dev_minor), st.Ino}
+			e.Perm = sdk.Perm(r.holds.perm(key, uint32(e.Perm)))
+		}
 	case sdk.TypeChar, sdk.TypeBlock:
 		e.Major, e.Minor = st.Rdev_major, st.Rdev_minor
 	}

@@ -235,17 +235,17 @@ func (b *bench) idleRun(ctx context.Context, what, tree string, at *secondary) (
 		}
 	}
 	share := (s.cpu() - before).Seconds() / time.Since(since).Seconds()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return nil, fmt.Errorf("stop the idle run: %w", err)
-	}
-	if err := s.wait(); err != nil {
-		return nil, fmt.Errorf("idle run: %w: %s", err, tail(out.Bytes()))
-	}
 	mem := memoryRow(what + ": nothing changes, memory")
 	mem.add(1, usage{memory: peak})
-	cpu := shareRow(what+": nothing changes, share of a core", share)
+	rows := []row{mem, shareRow(what+": nothing changes, share of a core", share)}
 	fmt.Fprintf(b.log, "%s: idle %s, %.2f %% of a core\n", what, size(float64(peak)), share*100)
-	return []row{mem, cpu}, nil
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return rows, fmt.Errorf("stop the idle run: %w", err)
+	}
+	if err := s.wait(); err != nil {
+		return rows, fmt.Errorf("idle run: %w: %s", err, tail(out.Bytes()))
+	}
+	return rows, nil
 }
 
 // rename measures the bytes that a renamed directory costs.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +38,8 @@ func small() sizes {
 func noise(seed byte) io.Reader { return rand.NewChaCha8([32]byte{seed}) }
 
 // makeBigFile makes a tree of one file.
-func (b *bench) makeBigFile(_ context.Context, root string) error {
-	return writeFile(filepath.Join(root, "big"), noise(1), b.size.bigFile)
+func (b *bench) makeBigFile(ctx context.Context, root string) error {
+	return writeFile(ctx, filepath.Join(root, "big"), noise(1), b.size.bigFile)
 }
 
 // makeWide makes many directories of small files.
@@ -97,7 +96,7 @@ func (b *bench) makeRenamed(ctx context.Context, root string) error {
 			return err
 		}
 		name := filepath.Join(dir, "file"+strconv.Itoa(f))
-		if err := writeFile(name, data, b.size.renamedAll/int64(b.size.renamed)); err != nil {
+		if err := writeFile(ctx, name, data, b.size.renamedAll/int64(b.size.renamed)); err != nil {
 			return err
 		}
 	}
@@ -128,12 +127,15 @@ func (b *bench) unpackLinux(ctx context.Context, root string) error {
 	return command(ctx, "tar", "-xJf", archive, "-C", root)
 }
 
-func writeFile(name string, from io.Reader, size int64) error {
+func writeFile(ctx context.Context, name string, from io.Reader, size int64) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{f}, bufio.NewReaderSize(io.LimitReader(from, size), 1<<16), make([]byte, 1<<20))
+	for left := size; left > 0 && err == nil; left -= 16 << 20 {
+		_, err = io.CopyN(f, from, min(left, 16<<20))
+		err = errors.Join(err, ctx.Err())
+	}
 	return errors.Join(err, f.Close())
 }
 

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"io"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/plugin"
+)
+
+// Env is all that the program takes from outside. Tests fill it with buffers.
+type Env struct {
+	Args    []string // without the program's name
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Environ []string // "NAME=value"
+	Getwd   func() (string, error)
+	Now     func() time.Time
+	Root    bool   // running as root
+	User    string // who runs it, for canonical ssh URLs
+	Width   int    // of the terminal that Stderr is; 0: it is none
+	Version string
+	Plugins *plugin.Registry                  // the built-in plugins
+	Host    func(name string) (string, error) // resolves a host to an address
+}
+
+// Exit codes, part of the interface.
+const (
+	exitDone     = 0
+	exitFailure  = 1
+	exitUsage    = 2
+	exitProblems = 3
+	exitLocked   = 4
+)
+
+// lookup finds an environment variable.
+func (e *Env) lookup(name string) (string, bool) {
+	for _, kv := range e.Environ {
+		if len(kv) > len(name) && kv[len(name)] == '=' && kv[:len(name)] == name {
+			return kv[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+func (e *Env) getenv(name string) string {
+	v, _ := e.lookup(name)
+	return v
+}

@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/host/monitor"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/host/state"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	configFlags
+	options  mirror.Options
+	adopt    bool
+	stateDir string
+	json     bool
+}
+
+func runCommand(env *Env) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [-c FILE|DIR] [MIRROR...] | run PRIMARY SECONDARY",
+		Short: "Mirror until stopped, or once",
+		Long: `Run mirrors declared in configuration files, all of them or those named, or
+one mirror given by two URLs or paths. Without --once it goes on until it is
+stopped by SIGINT or SIGTERM.
+
+Exit codes: 0 done, 1 failure, 2 bad configuration or usage, 3 finished with
+problems, 4 the mirror is already running.`,
+		Example: "  gsyncd-host run --once /data /mnt/mirror\n  gsyncd-host run -c /etc/gsyncd-host pictures",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return run(cmd.Context(), env, &f, args)
+		},
+	}
+	f.configFlags.add(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.options.Once, "once", false, "crawl until nothing is left to do, then exit")
+	flags.BoolVar(&f.options.Full, "full", false, "first compare everything, contents included, whatever the marks say")
+	flags.IntVar(&f.options.Turns, "turns", 0, "stop after `N` looks at the primary")
+	flags.BoolVar(&f.adopt, "adopt", false, "take both sides as they are, even if they were others before;\nwhat only the secondary has may then be removed")
+	flags.StringVar(&f.stateDir, "state-dir", "", "where mirrors keep their state (default /var/lib/gsyncd-host\nfor root, else the XDG state directory)")
+	flags.BoolVar(&f.json, "json", false, "print JSON: logs on stderr, a summary a mirror on stdout")
+	return cmd
+}
+
+func run(ctx context.Context, env *Env, f *runFlags, args []string) error {
+	if f.options.Turns < 0 {
+		return usage(fmt.Errorf("--turns: %d is not a number of turns", f.options.Turns))
+	}
+	screen := &live{out: env.Stderr, width: env.Width}
+	set, err := prepare(ctx, env, &f.configFlags, args, f.json)
+	if err != nil {
+		return err
+	}
+	base := f.stateDir
+	if base == "" {
+		base = set.config.Host.StateDir
+	}
+	if base == "" {
+		if base, err = state.Base(env.Root, env.getenv); err != nil {
+			return usage(err)
+		}
+	}
+	logger := newLogger(screen, set.config.Host, f.json)
+	workers := make([]*worker, len(set.mirrors))
+	for i, p := range set.mirrors {
+		workers[i] = newWorker(env, f, p, logger)
+	}
+	stop := startScreen(env, f, screen, workers)
+	var wg sync.WaitGroup
+	for _, w := range workers {
+		wg.Go(func() { w.err = w.run(ctx, base) })
+	}
+	wg.Wait()
+	stop()
+	return conclude(env, f, workers, ctx.Err() != nil)
+}
+
+// worker is one mirror being run.
+type worker struct {
+	env      *Env
+	flags    *runFlags
+	prepared *prepared
+	logger   *slog.Logger
+	tracker  *report.Tracker
+	err      error
+}
+
+func newWorker(env *Env, f *runFlags, p *prepared, logger *slog.Logger) *worker {
+	m := p.mirror
+	return &worker{
+		env: env, flags: f, prepared: p,
+		logger:  logger.With("mirror", m.Name),
+		tracker: report.NewTracker(m.Name, m.Primary.Raw, m.Secondary.Raw, env.Now),
+	}
+}
+
+func (w *worker) run(ctx context.Context, base string) (err error) {
+	m := w.prepared.mirror
+	dir, err := state.Open(base, w.prepared.key)
+	if err != nil {
+		w.tracker.SetState(report.Failed, err)
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	s := monitor.Supervisor{
+		Mirror: m, State: dir,
+		Open:    w.open,
+		Values:  w.prepared.transfer,
+		Options: w.flags.options, Adopt: w.flags.adopt,
+		Tracker: w.tracker, Logger: w.logger, Clock: w.env.Now,
+	}
+	return s.Run(ctx)
+}
+
+// startScreen shows live lines while mirrors run on a terminal; the returned
+// function takes them away.
+func startScreen(env *Env, f *runFlags, screen *live, workers []*worker) func() {
+	if env.Width == 0 || f.json {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(liveEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			snaps := make([]report.Snapshot, len(workers))
+			for i, w := range workers {
+				snaps[i] = w.tracker.Snapshot()
+			}
+			screen.show(snaps)
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+		screen.close()
+	}
+}
+
+// conclude prints the summaries and makes one exit code of all: the gravest.
+func conclude(env *Env, f *runFlags, workers []*worker, stopped bool) error {
+	code := exitDone
+	for _, w := range workers {
+		snap := w.tracker.Snapshot()
+		var err error
+		if f.json {
+			err = writeJSON(env.Stdout, &snap)
+		} else {
+			err = writeSummary(env.Stdout, &snap)
+		}
+		if err != nil {
+			return fail(fmt.Errorf("print the summary: %w", err))
+		}
+		code = graver(code, codeOf(w.err, stopped))
+	}
+	if code == exitDone {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+func codeOf(err error, stopped bool) int {
+	var locked *state.LockedError
+	switch {
+	case err == nil, stopped && errors.Is(err, context.Canceled):
+		return exitDone
+	case errors.Is(err, mirror.ErrProblems):
+		return exitProblems
+	case errors.As(err, &locked):
+		return exitLocked
+	}
+	return exitFailure
+}
+
+// graver picks between exit codes: failure, then a lock held, then problems.
+func graver(a, b int) int {
+	rank := func(code int) int {
+		return strings.IndexByte("\x00\x03\x04\x01", byte(code))
+	}
+	if rank(b) > rank(a) {
+		return b
+	}
+	return a
+}

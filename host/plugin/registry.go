@@ -1,0 +1,141 @@
+package plugin
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Kind says what a plugin is.
+type Kind string
+
+// The kinds.
+const (
+	KindDriver   Kind = "driver"
+	KindTransfer Kind = "transfer"
+)
+
+// Isolation says where a plugin runs.
+type Isolation uint8
+
+// The isolations. Only a built-in plugin can run in the host's own process; a
+// crash of it is then a crash of the host.
+const (
+	IsolateProcess Isolation = iota
+	IsolateNone
+)
+
+// Registry is what can be started. It is not changed once a Supervisor has it.
+type Registry struct {
+	// Executable is the host's own program, which serves the built-in plugin X
+	// when called with "plugin X". "" means /proc/self/exe: that very program,
+	// even if another version has been put in its place meanwhile.
+	Executable string
+	Drivers    map[string]func(*slog.Logger) sdk.Driver
+	Transfers  map[string]func(*slog.Logger) sdk.Transfer
+	Declared   []Declaration
+}
+
+// Declaration is a plugin block of the configuration. With a Path it declares a
+// third party's plugin, which goes before a built-in one of the same name;
+// without one it changes how the built-in one runs.
+type Declaration struct {
+	Kind Kind
+	Name string
+	Path string   // absolute
+	Args []string // without the program's own name
+	// SHA256 is the checksum of the file at Path. It may be nil only if
+	// Unpinned is set, which is for those who develop the plugin.
+	SHA256   []byte
+	Unpinned bool
+	// Env names variables that are passed on beside those that always are.
+	Env          []string
+	Isolation    Isolation
+	StartTimeout time.Duration // 0: 10 seconds
+	CallTimeout  time.Duration // 0: as process.Timeouts says
+}
+
+// Validate checks the declarations against each other and the built-in plugins.
+func (r *Registry) Validate() error {
+	seen := map[string]bool{}
+	for i := range r.Declared {
+		d := &r.Declared[i]
+		key := string(d.Kind) + " " + d.Name
+		if err := r.check(d); err != nil {
+			return fmt.Errorf("plugin %s: %w", key, err)
+		}
+		if seen[key] {
+			return fmt.Errorf("plugin %s is declared twice", key)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+func (r *Registry) check(d *Declaration) error {
+	switch {
+	case d.Kind != KindDriver && d.Kind != KindTransfer:
+		return fmt.Errorf("kind %q is neither %q nor %q", d.Kind, KindDriver, KindTransfer)
+	case d.Name == "":
+		return fmt.Errorf("no name")
+	case d.StartTimeout < 0 || d.CallTimeout < 0:
+		return fmt.Errorf("negative timeout")
+	case d.Path == "" && !slices.Contains(r.Names(d.Kind), d.Name):
+		return fmt.Errorf("not built in, so it needs a path")
+	case d.Path == "" && d.SHA256 != nil:
+		return fmt.Errorf("a checksum, but no path")
+	case d.Path == "":
+		return nil
+	case !filepath.IsAbs(d.Path):
+		return fmt.Errorf("path %q is not absolute", d.Path)
+	case d.SHA256 == nil && !d.Unpinned:
+		return fmt.Errorf("no SHA-256 checksum")
+	case d.Isolation != IsolateProcess:
+		return fmt.Errorf("only a built-in plugin can run in the host's process")
+	}
+	for _, name := range d.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return fmt.Errorf("variable name %q", name)
+		}
+	}
+	return nil
+}
+
+// Names returns the names of all plugins of a kind, sorted.
+func (r *Registry) Names(kind Kind) []string {
+	var out []string
+	if kind == KindDriver {
+		for name := range r.Drivers {
+			out = append(out, name)
+		}
+	} else {
+		for name := range r.Transfers {
+			out = append(out, name)
+		}
+	}
+	for i := range r.Declared {
+		if d := &r.Declared[i]; d.Kind == kind && d.Path != "" {
+			out = append(out, d.Name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// find returns how a plugin is to be started.
+func (r *Registry) find(kind Kind, name string) (Declaration, error) {
+	for _, d := range r.Declared {
+		if d.Kind == kind && d.Name == name {
+			return d, nil
+		}
+	}
+	if !slices.Contains(r.Names(kind), name) {
+		return Declaration{}, fmt.Errorf("no %s %q; known are: %s", kind, name, strings.Join(r.Names(kind), ", "))
+	}
+	return Declaration{Kind: kind, Name: name}, nil
+}

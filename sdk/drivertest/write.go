@@ -1,0 +1,116 @@
+package drivertest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+func testWrite(t *testing.T, s *suite) {
+	dst, tree := s.target(t, nil)
+	mkdirAll(t, tree.Dir, "d")
+	const mib = 1 << 20
+	data := noise(2*mib + 5)
+	w, err := dst.Write(t.Context())
+	must(t, err)
+	begin := func(p sdk.Path, size int64) {
+		t.Helper()
+		must(t, w.Begin(sdk.NewFile{Path: p, Size: size, Meta: meta()}))
+	}
+	begin("empty", 0)
+	must(t, w.End(true))
+	begin("d/large", int64(len(data)))
+	for off := 0; off < len(data); off += mib {
+		must(t, w.Data(int64(off), data[off:min(off+mib, len(data))]))
+	}
+	must(t, w.End(true))
+	begin("sparse", 10*mib)
+	must(t, w.Data(5*mib, data[:4096]))
+	must(t, w.End(true))
+	begin("hole", 3*mib)
+	must(t, w.End(true))
+	begin("dropped", 3)
+	must(t, w.Data(0, []byte("abc")))
+	must(t, w.End(false))
+	for i := range 100 {
+		begin(sdk.Path(fmt.Sprintf("d/small%d", i)), 1)
+		must(t, w.Data(0, []byte("x")))
+		must(t, w.End(true))
+	}
+	begin("unended", 3)
+	must(t, w.Data(0, []byte("abc")))
+	res, err := w.Close()
+	must(t, err)
+	if len(res) != 106 {
+		t.Errorf("%d results, want one a file", len(res))
+	}
+	for i := range res {
+		if res[i].Err != nil || res[i].Lost != 0 {
+			t.Errorf("file %d: %v, lost %b", i, res[i].Err, res[i].Lost)
+		}
+	}
+	gone(t, filepath.Join(tree.Dir, "dropped"))
+	gone(t, filepath.Join(tree.Dir, "unended"))
+	sparse := make([]byte, 10*mib)
+	copy(sparse[5*mib:], data[:4096])
+	for name, want := range map[string][]byte{"empty": nil, "d/large": data, "sparse": sparse, "hole": make([]byte, 3*mib), "d/small99": []byte("x")} {
+		got, err := os.ReadFile(filepath.Join(tree.Dir, name))
+		must(t, err)
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: wrong content, %d bytes", name, len(got))
+		}
+		if e := stat(t, dst, sdk.Path(name), 0); e.Perm != 0o640 || e.Mtime.Sec != meta().Mtime.Sec {
+			t.Errorf("%s: mode %o, time %v", name, e.Perm, e.Mtime)
+		}
+	}
+	if st := sys(t, filepath.Join(tree.Dir, "sparse")); st.Blocks*512 > 2*mib {
+		t.Errorf("the sparse file takes %d bytes", st.Blocks*512)
+	}
+}
+
+func testWriteErrors(t *testing.T, s *suite) {
+	dst, tree := s.target(t, nil)
+	put(t, tree.Dir, "there", "old")
+	mkdirAll(t, tree.Dir, "dir")
+	w, err := dst.Write(t.Context())
+	must(t, err)
+	file := func(p sdk.Path, size int64, off int64, data string) {
+		t.Helper()
+		must(t, w.Begin(sdk.NewFile{Path: p, Size: size, Meta: meta()}))
+		if data != "" {
+			must(t, w.Data(off, []byte(data)))
+		}
+		must(t, w.End(true))
+	}
+	file("there", 3, 0, "new")
+	file("dir", 3, 0, "new")
+	file("none/x", 3, 0, "new")
+	file("toolong", 3, 2, "new")
+	file("good", 3, 0, "new")
+	res, err := w.Close()
+	must(t, err)
+	if len(res) != 5 {
+		t.Fatalf("%d results, want 5", len(res))
+	}
+	for i, want := range []sdk.Kind{sdk.KindChanged, sdk.KindChanged, sdk.KindNotExist, sdk.KindInput} {
+		if res[i].Err == nil || res[i].Err.Kind != want {
+			t.Errorf("file %d: %v, want kind %s", i, res[i].Err, want)
+		}
+	}
+	if res[4].Err != nil || content(t, tree.Dir, "good") != "new" || content(t, tree.Dir, "there") != "old" {
+		t.Errorf("%v", res[4].Err)
+	}
+	gone(t, filepath.Join(tree.Dir, "toolong"))
+}
+
+func testSync(t *testing.T, s *suite) {
+	dst, tree := s.target(t, nil)
+	put(t, tree.Dir, "f", "f")
+	apply(t, dst, sdk.Op{Kind: sdk.OpMkdir, Path: "d"})
+	must(t, dst.Sync(t.Context()))
+	must(t, dst.Sync(t.Context()))
+}

@@ -243,5 +243,5 @@ func (f *fakeFS) list(i int, p sdk.Path, sink sdk.ScanSink) error {
 			return err
 		}
 	}
-	return sink.EndDir(i, nil)
+	return sink.EndDir(i, o.fail)
 }

@@ -220,7 +220,7 @@ func (w *walk) listed(r ref) {
 	n.digest = sum
 	n.flags &^= flagUnknown | flagUnlisted | flagHole
 	if racy {
-		n.flags |= 0
+		n.flags |= flagUnknown
 		w.pass.Racy = true
 	}
 	w.pass.Dirs++

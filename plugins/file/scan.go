@@ -83,8 +83,10 @@ func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Field
 	if e.Type == sdk.TypeDir && place != d.Place() && !t.set.crossMounts {
 		e.Mount = true
 	}
-	if fields == 0 {
-		return nil
+	if fields&sdk.FieldXattrs != 0 {
+		if e.Xattrs, err = d.XattrsAt(names, n); err != nil {
+			return err
+		}
 	}
-	return t.describe(d, e, fields)
+	return t.describe(d, e, fields&^sdk.FieldXattrs)
 }

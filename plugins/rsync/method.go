@@ -18,7 +18,7 @@ type Method struct {
 var _ sdk.Transfer = (*Method)(nil)
 
 // New returns the method. What rsync says on the side goes to log; nil drops it.
-func New(log *slog.Logger) *Method {
+func New(log *slog.Logger) sdk.Transfer {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}

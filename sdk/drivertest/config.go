@@ -71,6 +71,7 @@ func runAll(t *testing.T, cfg Config, d sdk.Driver) {
 		{"ReadErrors", testReadErrors},
 		{"ReadTorn", testReadTorn},
 		{"Write", testWrite},
+		{"WriteUnended", testWriteUnended},
 		{"WriteErrors", testWriteErrors},
 		{"Sync", testSync},
 		{"Beacon", testBeacon},

@@ -180,7 +180,7 @@ func (d *Dir) try(call func() error) error {
 
 // ReadNames lists the directory, sorted by the bytes of the names.
 func (d *Dir) ReadNames() (*Names, error) {
-	n, err := readNames(d.fd)
+	n, err := d.root.readNames(d.fd)
 	if err != nil {
 		return nil, fail("list", d.path, err)
 	}

@@ -37,19 +37,27 @@ func (n *Names) ptr(i int) *byte {
 	return (*byte)(unsafe.Add(unsafe.Pointer(unsafe.StringData(n.text)), n.refs[i].at>>8))
 }
 
-const direntSize = 128 << 10
+// minDirent is about the least that an entry takes in the buffer.
+const minDirent = 24
+
+const direntSize = 64 << 10
+
+type direntBuf [direntSize]byte
 
 // readNames reads the directory fd from its start.
-func readNames(fd int) (*Names, error) {
+func (r *Root) readNames(fd int) (*Names, error) {
 	if _, err := unix.Seek(fd, 0, 0); err != nil {
 		return nil, err
 	}
-	size := 4 << 10 // most directories are small
-	buf := make([]byte, size)
+	buf, _ := r.dirents.Get().(*direntBuf)
+	if buf == nil {
+		buf = new(direntBuf)
+	}
+	defer r.dirents.Put(buf)
 	var text []byte
 	n := &Names{}
 	for {
-		got, err := unix.ReadDirent(fd, buf)
+		got, err := unix.ReadDirent(fd, buf[:])
 		if err == unix.EINTR {
 			continue
 		}
@@ -59,11 +67,11 @@ func readNames(fd int) (*Names, error) {
 		if got == 0 {
 			break
 		}
-		text = n.parse(text, buf[:got])
-		if got > size/2 && size < direntSize {
-			size = direntSize
-			buf = make([]byte, size)
+		if text == nil {
+			text = make([]byte, 0, got)
+			n.refs = make([]nameRef, 0, got/minDirent+1)
 		}
+		text = n.parse(text, buf[:got])
 	}
 	n.text = unsafe.String(unsafe.SliceData(text), len(text))
 	slices.SortFunc(n.refs, func(a, b nameRef) int {

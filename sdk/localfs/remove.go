@@ -119,7 +119,7 @@ func (rm *remover) enter(at int, name string, place Place) error {
 		unix.Close(fd)
 		return &sdk.Error{Kind: sdk.KindBusy, Op: "remove", Path: rm.path(name), Errno: unix.EBUSY, Msg: "another filesystem is mounted there"}
 	}
-	names, err := readNames(fd)
+	names, err := rm.root.readNames(fd)
 	if err != nil {
 		unix.Close(fd)
 		return fail("remove", rm.path(name), err)

@@ -2,6 +2,7 @@ package localfs
 
 import (
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -23,6 +24,7 @@ type Root struct {
 	noVersion  atomic.Bool // the filesystem has no FS_IOC_GETVERSION
 	holds      *holds      // nil: never change a mode to get in
 	closed     atomic.Bool
+	dirents    sync.Pool // of *direntBuf
 }
 
 // Place says where an object lies: on which device and which mount.

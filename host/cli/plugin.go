@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gsyncd/gsyncd-host/sdk/process"
+)
+
+// pluginCommand is how the program starts itself to serve a built-in plugin.
+func pluginCommand(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "plugin NAME", Short: "Serve a built-in plugin (started by the program itself)",
+		Args: cobra.ExactArgs(1), Hidden: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if build, ok := env.Plugins.Drivers[args[0]]; ok {
+				process.ServeDriver(build)
+				return nil
+			}
+			if build, ok := env.Plugins.Transfers[args[0]]; ok {
+				process.ServeTransfer(build)
+				return nil
+			}
+			return usage(fmt.Errorf("no built-in plugin is called %q", args[0]))
+		},
+	}
+}

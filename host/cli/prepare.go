@@ -1,0 +1,316 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gsyncd/gsyncd-host/config"
+	"github.com/gsyncd/gsyncd-host/config/diag"
+	"github.com/gsyncd/gsyncd-host/config/resurl"
+	"github.com/gsyncd/gsyncd-host/host/plugin"
+	"github.com/gsyncd/gsyncd-host/host/state"
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
+)
+
+// configFlags say what to load.
+type configFlags struct {
+	path string
+	vars map[string]string
+}
+
+func (f *configFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.path, "config", "c", "", "configuration `FILE`, or directory of *.hcl files\n(default /etc/gsyncd-host for root, else ~/.config/gsyncd-host)")
+	cmd.Flags().StringToStringVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may be given again")
+}
+
+// set is a checked configuration, ready to run.
+type set struct {
+	config  *config.Config
+	mirrors []*prepared
+	plugins *plugin.Registry
+}
+
+// prepared is a mirror whose plugins have agreed to their parts.
+type prepared struct {
+	mirror   *config.Mirror
+	key      string
+	drivers  map[sdk.Role]driverUse
+	transfer schema.Values // of the transfer plugin
+	registry *plugin.Registry
+}
+
+// driverUse says which driver opens a side, and how.
+type driverUse struct {
+	name    string
+	request sdk.OpenRequest
+}
+
+// prepare loads the configuration and checks all of it, plugins included.
+// Nothing is started for good or changed. Whatever is wrong is printed, and the
+// error then only carries the exit code.
+func prepare(ctx context.Context, env *Env, f *configFlags, args []string, asJSON bool) (*set, error) {
+	cfg, mirrors, diags, err := load(env, f, args)
+	if err != nil {
+		return nil, err
+	}
+	s := &set{config: cfg}
+	if !diags.HasErrors() {
+		diags.Add(s.check(ctx, env, mirrors)...)
+	}
+	diags = diags.Sort()
+	if !asJSON || diags.HasErrors() {
+		if err := printDiags(env, diags, cfg.Sources, asJSON); err != nil {
+			return nil, fail(err)
+		}
+	}
+	if diags.HasErrors() {
+		return nil, &exitError{code: exitUsage}
+	}
+	return s, nil
+}
+
+// load reads the declared mirrors, or makes one of two URLs.
+func load(env *Env, f *configFlags, args []string) (*config.Config, []*config.Mirror, diag.List, error) {
+	opts := config.Options{
+		Path: f.path, Vars: f.vars, Env: env.lookup,
+		Schemes:      slices.Sorted(maps.Keys(env.Plugins.Drivers)),
+		Transfers:    slices.Sorted(maps.Keys(env.Plugins.Transfers)),
+		EvalSymlinks: evalSymlinks,
+	}
+	if areURLs(args) {
+		if f.path != "" {
+			return nil, nil, nil, usage(errors.New("two URLs and --config: give one or the other"))
+		}
+		cwd, err := env.Getwd()
+		if err != nil {
+			return nil, nil, nil, fail(err)
+		}
+		cfg, diags := config.FromURLs(resurl.Abs(cwd, args[0]), resurl.Abs(cwd, args[1]), opts)
+		return cfg, cfg.Mirrors, diags, nil
+	}
+	if opts.Path == "" {
+		opts.Path = defaultConfig(env)
+		if _, err := os.Stat(opts.Path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, nil, usage(fmt.Errorf("no mirrors to run: there is no %s; name a configuration with --config, or give two directories or URLs", opts.Path))
+		}
+	}
+	cfg, diags := config.Load(opts)
+	if diags.HasErrors() {
+		return cfg, nil, diags, nil
+	}
+	mirrors, more := cfg.Select(args)
+	diags.Add(more...)
+	return cfg, mirrors, diags, nil
+}
+
+// areURLs tells two sides from names of mirrors, which have no '/' or ':' and
+// no dot first.
+func areURLs(args []string) bool {
+	return len(args) == 2 && (strings.ContainsAny(args[0]+args[1], "/:") || args[0][:min(1, len(args[0]))] == "." || args[1][:min(1, len(args[1]))] == ".")
+}
+
+func defaultConfig(env *Env) string {
+	if env.Root {
+		return "/etc/gsyncd-host"
+	}
+	if dir := env.getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "gsyncd-host")
+	}
+	return filepath.Join(env.getenv("HOME"), ".config", "gsyncd-host")
+}
+
+// evalSymlinks resolves as much of a path as exists, since a secondary may be
+// made only when the mirror starts.
+func evalSymlinks(path string) (string, error) {
+	out, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) && path != "/" {
+		dir, err := evalSymlinks(filepath.Dir(path))
+		return filepath.Join(dir, filepath.Base(path)), err
+	}
+	return out, err
+}
+
+// check asks every plugin of every mirror about its part.
+func (s *set) check(ctx context.Context, env *Env, mirrors []*config.Mirror) diag.List {
+	var diags diag.List
+	s.plugins, diags = declare(env.Plugins, s.config)
+	if diags.HasErrors() {
+		return diags
+	}
+	sup, err := plugin.New(*s.plugins, plugin.Options{Environ: env.Environ})
+	if err != nil {
+		diags.Add(diag.Diagnostic{Summary: err.Error()})
+		return diags
+	}
+	defer func() { _ = sup.Close(context.WithoutCancel(ctx)) }()
+	schemes, err := sup.Schemes(ctx)
+	if err != nil {
+		diags.Add(diag.Diagnostic{Summary: err.Error()})
+		return diags
+	}
+	for _, m := range mirrors {
+		c := checker{env: env, sup: sup, registry: s.plugins, schemes: schemes}
+		p := c.mirror(ctx, m)
+		diags.Add(c.diags...)
+		s.mirrors = append(s.mirrors, p)
+	}
+	return diags
+}
+
+// declare joins the plugin blocks to the built-in plugins.
+func declare(builtin *plugin.Registry, cfg *config.Config) (*plugin.Registry, diag.List) {
+	reg := *builtin
+	var diags diag.List
+	for _, p := range cfg.Plugins {
+		d := plugin.Declaration{Kind: plugin.Kind(p.Kind), Name: p.Name, Env: p.Env, StartTimeout: p.StartTimeout, CallTimeout: p.CallTimeout}
+		if p.InProcess {
+			d.Isolation = plugin.IsolateNone
+		}
+		if p.Source != "" {
+			path, err := findPlugin(p.Source, cfg.Host.PluginDirs)
+			if err != nil {
+				diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: p.Range})
+				continue
+			}
+			d.Path = path
+			d.SHA256, _ = hex.DecodeString(p.SHA256) // its form was checked when it was loaded
+		}
+		reg.Declared = append(reg.Declared, d)
+	}
+	return &reg, diags
+}
+
+// findPlugin finds a plugin's program: an absolute path, or a name in one of the
+// plugin directories. $PATH is never searched.
+func findPlugin(source string, dirs []string) (string, error) {
+	if filepath.IsAbs(source) {
+		if _, err := os.Stat(source); err != nil {
+			return "", fmt.Errorf("the plugin's program: %w", err)
+		}
+		return source, nil
+	}
+	for _, dir := range dirs {
+		path := filepath.Join(dir, source)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("the plugin's program %q is in none of the plugin_dirs: %s", source, strings.Join(dirs, ", "))
+}
+
+// checker checks one mirror.
+type checker struct {
+	env      *Env
+	sup      *plugin.Supervisor
+	registry *plugin.Registry
+	schemes  map[string]string
+	diags    diag.List
+}
+
+func (c *checker) mirror(ctx context.Context, m *config.Mirror) *prepared {
+	p := &prepared{
+		mirror: m, registry: c.registry,
+		key:     state.Key(m.Primary.URL.Long(), m.Secondary.URL.Long()),
+		drivers: map[sdk.Role]driverUse{},
+	}
+	for _, role := range []sdk.Role{sdk.Primary, sdk.Secondary} {
+		p.drivers[role] = c.side(ctx, m, role, p.key)
+	}
+	if !m.Transfer.Own() {
+		p.transfer = c.transfer(ctx, m)
+	} else if d, err := c.sup.DescribeTransfer(ctx, autoTransfer); err == nil {
+		p.transfer, _ = d.Schema.WithDefaults(nil) // what auto starts has no required settings
+	}
+	return p
+}
+
+// autoTransfer is the transfer plugin that the method "auto" takes.
+const autoTransfer = "rsync"
+
+func (c *checker) side(ctx context.Context, m *config.Mirror, role sdk.Role, key string) driverUse {
+	side := m.Side(role)
+	scheme := side.URL.Scheme()
+	name, ok := c.schemes[scheme]
+	if !ok {
+		c.diags.Add(diag.Diagnostic{Summary: fmt.Sprintf("no driver opens %s:// URLs", scheme), Subject: side.Range})
+		return driverUse{}
+	}
+	driver, stop, err := c.driver(ctx, name)
+	if err != nil {
+		c.diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: side.Range})
+		return driverUse{}
+	}
+	defer stop()
+	desc := driver.Describe()
+	if !slices.Contains(desc.Roles, role) {
+		c.diags.Add(diag.Diagnostic{Summary: fmt.Sprintf("a %s:// tree cannot be a %s", scheme, role), Subject: side.Range})
+		return driverUse{}
+	}
+	values, diags := m.Driver(scheme).Decode(desc.Schema)
+	c.diags.Add(diags...)
+	if diags.HasErrors() {
+		return driverUse{}
+	}
+	use := driverUse{name: name, request: sdk.OpenRequest{Address: side.URL.Address(), Role: role, Config: values, MarkKey: key}}
+	for _, d := range driver.Check(ctx, use.request) {
+		c.diags.Add(m.Diagnose(role, d))
+	}
+	return use
+}
+
+// driver gives a driver to ask: a built-in one runs inside this process, since
+// asking changes nothing; a third party's is started.
+func (c *checker) driver(ctx context.Context, name string) (sdk.Driver, func(), error) {
+	if build, ok := c.registry.Drivers[name]; ok && !c.foreign(plugin.KindDriver, name) {
+		return build(slog.New(slog.DiscardHandler)), func() {}, nil
+	}
+	p, err := c.sup.Start(ctx, plugin.KindDriver, name, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.Driver(), func() { p.Stop(context.WithoutCancel(ctx)) }, nil
+}
+
+func (c *checker) foreign(kind plugin.Kind, name string) bool {
+	return slices.ContainsFunc(c.registry.Declared, func(d plugin.Declaration) bool {
+		return d.Kind == kind && d.Name == name && d.Path != ""
+	})
+}
+
+// transfer checks the declared transfer method.
+func (c *checker) transfer(ctx context.Context, m *config.Mirror) schema.Values {
+	name := m.Transfer.Label
+	var method sdk.Transfer
+	if build, ok := c.registry.Transfers[name]; ok && !c.foreign(plugin.KindTransfer, name) {
+		method = build(slog.New(slog.DiscardHandler))
+	} else {
+		p, err := c.sup.Start(ctx, plugin.KindTransfer, name, "")
+		if err != nil {
+			c.diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: m.Transfer.Range})
+			return nil
+		}
+		defer p.Stop(context.WithoutCancel(ctx))
+		method = p.Transfer()
+	}
+	values, diags := m.Transfer.Decode(method.Describe().Schema)
+	c.diags.Add(diags...)
+	if diags.HasErrors() {
+		return nil
+	}
+	for _, d := range method.Check(ctx, values) {
+		c.diags.Add(m.Transfer.Diagnose(d))
+	}
+	return values
+}

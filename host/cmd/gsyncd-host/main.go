@@ -1,0 +1,64 @@
+// Command gsyncd-host keeps secondary trees equal to primary ones.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"os/user"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/gsyncd/gsyncd-host/host/cli"
+	"github.com/gsyncd/gsyncd-host/host/plugin"
+	"github.com/gsyncd/gsyncd-host/plugins/file"
+	"github.com/gsyncd/gsyncd-host/plugins/rsync"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+func main() { os.Exit(run()) }
+
+// run is where the program meets the world; everything below takes it as values.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	env := cli.Env{
+		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
+		Version: version(),
+		Host:    resolve,
+		Plugins: &plugin.Registry{
+			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New},
+			Transfers: map[string]func(*slog.Logger) sdk.Transfer{"rsync": rsync.New},
+		},
+	}
+	if u, err := user.Current(); err == nil {
+		env.User = u.Username
+	}
+	if width, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
+		env.Width = width
+	}
+	return cli.Run(ctx, env)
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// resolve gives a host's address, of several always the same one.
+func resolve(host string) (string, error) {
+	addrs, err := net.LookupHost(host)
+	if err != nil {
+		return "", err
+	}
+	return slices.Min(addrs), nil
+}

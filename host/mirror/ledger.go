@@ -113,21 +113,33 @@ func (l *ledger) paths() []sdk.Path {
 	return out
 }
 
-// next gives the earliest time at which something is to be tried again, and
-// the fewest attempts that any problem has had; ok is false without problems.
-func (l *ledger) next() (at time.Time, attempts int, ok bool) {
+// next gives the earliest time at which something is to be tried again; ok is
+// false without problems.
+func (l *ledger) next() (at time.Time, ok bool) {
+	return l.earliest(func(*report.Problem) bool { return true })
+}
+
+// worthwhile is next for the problems that may pass within the given number of
+// attempts: what is refused or not allowed stays so.
+func (l *ledger) worthwhile(attempts int) (at time.Time, ok bool) {
+	return l.earliest(func(p *report.Problem) bool {
+		switch p.Kind {
+		case sdk.KindTransient, sdk.KindChanged, sdk.KindBusy, sdk.KindNoSpace, sdk.KindNotExist:
+			return p.Attempts < attempts
+		}
+		return false
+	})
+}
+
+func (l *ledger) earliest(which func(*report.Problem) bool) (at time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range l.problems {
-		if !ok || p.Next.Before(at) {
-			at = p.Next
+		if which(p) && (!ok || p.Next.Before(at)) {
+			at, ok = p.Next, true
 		}
-		if !ok || p.Attempts < attempts {
-			attempts = p.Attempts
-		}
-		ok = true
 	}
-	return at, attempts, ok
+	return at, ok
 }
 
 // any reports whether there is any problem.

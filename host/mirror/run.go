@@ -98,14 +98,22 @@ func (m *Mirror) judge(ctx context.Context, opts Options, look int, pass marker.
 		return true, end
 	case !opts.Once || again:
 		return false, nil
+	case look >= onceLooks:
+		if quiet {
+			m.notice("the primary keeps changing; the secondary holds the state that the last look found")
+		}
+		return true, end
 	case quiet:
 		// What a turn brought may have changed since: only a look that finds
 		// nothing new ends it.
 		return !pass.Changed && !pass.Racy, nil
 	}
-	_, attempts, ok := m.ledger.next()
-	return !pass.Changed && (!ok || attempts >= m.Retry.Attempts), end
+	_, worth := m.ledger.worthwhile(m.Retry.Attempts)
+	return !pass.Changed && !worth, end
 }
+
+// onceLooks bounds how long Once follows a primary that never rests.
+const onceLooks = 10
 
 // pause waits until it is time to look again.
 func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (marker.Hint, error) {
@@ -114,13 +122,13 @@ func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (mar
 		if pass.Racy {
 			return all, sleep(ctx, pass.Beacon.Window)
 		}
-		if at, _, ok := m.ledger.next(); ok && !pass.Changed {
+		if at, ok := m.ledger.worthwhile(m.Retry.Attempts); ok && !pass.Changed {
 			return all, sleep(ctx, at.Sub(m.Clock()))
 		}
 		return all, ctx.Err()
 	}
 	wait, cancel := ctx, context.CancelFunc(func() {})
-	if at, _, ok := m.ledger.next(); ok {
+	if at, ok := m.ledger.next(); ok {
 		wait, cancel = context.WithDeadline(ctx, at)
 	}
 	defer cancel()
@@ -144,7 +152,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // due reports whether some problem is to be tried again.
 func (m *Mirror) due() bool {
-	at, _, ok := m.ledger.next()
+	at, ok := m.ledger.next()
 	return ok && !m.Clock().Before(at)
 }
 

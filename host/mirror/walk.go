@@ -296,7 +296,8 @@ func (w *walker) makeDir(n *node, name string, a crawl.Action) {
 	path := n.path.Join(name)
 	x, known := w.Marker.XTime(a.P.ID)
 	if !known && !a.P.Mount {
-		return // made since the pass: the next one tells
+		w.unknown(n, name)
+		return
 	}
 	w.touch(n)
 	op := entryOp{node: n, name: name, op: sdk.Op{Kind: sdk.OpMkdir, Path: path}}
@@ -326,8 +327,32 @@ func (w *walker) enter(n *node, name string, a crawl.Action) {
 		}
 		return
 	}
-	if known {
-		w.dirs = append(w.dirs, w.child(n, path, a.P.ID, x))
+	if !known {
+		w.unknown(n, name)
+		return
+	}
+	w.dirs = append(w.dirs, w.child(n, path, a.P.ID, x))
+}
+
+// unknown deals with a directory that no pass has found yet. One that came
+// after its parent was listed changes the parent's xtime at the next pass, so
+// the parent may be marked without it; one that the pass could not list may not
+// be passed over.
+func (w *walker) unknown(n *node, name string) {
+	path := n.path.Join(name)
+	for _, p := range w.pass.Problems {
+		if p.Path == path {
+			w.mu.Lock()
+			n.open++
+			w.mu.Unlock()
+			w.fail(n, name, sdk.Primary, p.Err)
+			return
+		}
+	}
+	if w.pass.Unlisted > int64(len(w.pass.Problems)) {
+		w.mu.Lock()
+		n.failName(name)
+		w.mu.Unlock()
 	}
 }
 

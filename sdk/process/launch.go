@@ -58,7 +58,7 @@ func Launch(ctx context.Context, c Command) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{timeouts: c.Timeouts, log: log, released: make(chan struct{})}
-	p.runner = &processRunner{errors: &tail{}, done: make(chan struct{})}
+	p.runner = &processRunner{said: &tail{}, done: make(chan struct{})}
 	p.client = goplugin.NewClient(p.config(c))
 
 	ctx, cancel := context.WithTimeoutCause(ctx, c.StartTimeout, fmt.Errorf("no answer within %s", c.StartTimeout))
@@ -93,7 +93,7 @@ func (p *Process) config(c Command) *goplugin.ClientConfig {
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: c.SocketDir},
 		GRPCDialOptions:  dialOptions(),
 		Logger:           newGoPluginLogger(p.log, filepath.Base(c.Path)),
-		Stderr:           p.runner.errors,
+		Stderr:           p.runner.said,
 		SyncStdout:       &lineLogger{log: p.log, level: slog.LevelDebug},
 		SyncStderr:       &lineLogger{log: p.log, level: slog.LevelWarn},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, dir string) (runner.Runner, error) {
@@ -127,7 +127,7 @@ func (p *Process) connect() (*grpc.ClientConn, error) {
 // startError puts what is known about a start that did not work into one line.
 func (p *Process) startError(path string, err error) error {
 	text := strings.Join(strings.Fields(err.Error()), " ")
-	if said := p.runner.errors.String(); said != "" {
+	if said := p.runner.said.String(); said != "" {
 		text += "; it said: " + said
 	}
 	return &StartError{Path: path, text: text, cause: err}

@@ -337,6 +337,22 @@ func TestLogLevels(t *testing.T) {
 	}
 }
 
+// An orderly end closes what is still open.
+func TestStopClosesResources(t *testing.T) {
+	var logs logBuffer
+	c := command(t, "driver")
+	c.Logger = logs.logger(slog.LevelInfo)
+	p := launch(t, c)
+	source(t, driver(t, p), "left-open", nil)
+	p.Stop(t.Context())
+	if err := p.Err(); err != nil {
+		t.Errorf("end of the process: %v", err)
+	}
+	if all := strings.Join(logs.all(), ""); !strings.Contains(all, "what=left-open") {
+		t.Errorf("log:\n%s", all)
+	}
+}
+
 func TestManyAtOnce(t *testing.T) {
 	c := command(t, "driver")
 	errs := make(chan error)

@@ -12,9 +12,6 @@ import (
 // levelTrace is hclog's level below Debug.
 const levelTrace = slog.LevelDebug - 4
 
-// noContext is for log calls, which nobody ends.
-var noContext = context.Background()
-
 // goPluginLogger lets go-plugin log into a slog.Logger. What go-plugin says of
 // its own work is of no interest and goes to Debug; the lines of the plugin,
 // which it logs under the name of the executable, keep their level.
@@ -49,8 +46,8 @@ func (g *goPluginLogger) Log(level hclog.Level, msg string, args ...any) {
 		}
 		args = dropTimestamp(args)
 	}
-	if g.log.Enabled(noContext, l) {
-		g.log.With(g.args...).Log(noContext, l, msg, args...)
+	if g.log.Enabled(context.Background(), l) {
+		g.log.With(g.args...).Log(context.Background(), l, msg, args...)
 	}
 }
 
@@ -80,19 +77,19 @@ func (g *goPluginLogger) Warn(msg string, args ...any) { g.Log(hclog.Warn, msg, 
 func (g *goPluginLogger) Error(msg string, args ...any) { g.Log(hclog.Error, msg, args...) }
 
 // IsTrace implements [hclog.Logger].
-func (g *goPluginLogger) IsTrace() bool { return g.log.Enabled(noContext, levelTrace) }
+func (g *goPluginLogger) IsTrace() bool { return g.log.Enabled(context.Background(), levelTrace) }
 
 // IsDebug implements [hclog.Logger].
-func (g *goPluginLogger) IsDebug() bool { return g.log.Enabled(noContext, slog.LevelDebug) }
+func (g *goPluginLogger) IsDebug() bool { return g.log.Enabled(context.Background(), slog.LevelDebug) }
 
 // IsInfo implements [hclog.Logger].
-func (g *goPluginLogger) IsInfo() bool { return g.log.Enabled(noContext, slog.LevelInfo) }
+func (g *goPluginLogger) IsInfo() bool { return g.log.Enabled(context.Background(), slog.LevelInfo) }
 
 // IsWarn implements [hclog.Logger].
-func (g *goPluginLogger) IsWarn() bool { return g.log.Enabled(noContext, slog.LevelWarn) }
+func (g *goPluginLogger) IsWarn() bool { return g.log.Enabled(context.Background(), slog.LevelWarn) }
 
 // IsError implements [hclog.Logger].
-func (g *goPluginLogger) IsError() bool { return g.log.Enabled(noContext, slog.LevelError) }
+func (g *goPluginLogger) IsError() bool { return g.log.Enabled(context.Background(), slog.LevelError) }
 
 // GetLevel implements [hclog.Logger].
 func (g *goPluginLogger) GetLevel() hclog.Level {

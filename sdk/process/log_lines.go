@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -37,7 +38,7 @@ func (l *lineLogger) Write(p []byte) (int, error) {
 			i = len(line)
 		}
 		if s := strings.TrimRight(string(line), "\r"); s != "" {
-			l.log.Log(noContext, l.level, s)
+			l.log.Log(context.Background(), l.level, s)
 		}
 		l.part = append(l.part[:0], l.part[i:]...)
 	}

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -58,7 +59,7 @@ func levelName(l slog.Level) string {
 // envLevel.
 func hostLevel(log *slog.Logger) string {
 	for _, l := range []slog.Level{levelTrace, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
-		if log.Enabled(noContext, l) {
+		if log.Enabled(context.Background(), l) {
 			return strings.ToLower(l.String())
 		}
 	}

@@ -38,7 +38,7 @@ func (p *Process) Done() <-chan struct{} { return p.runner.done }
 func (p *Process) Err() error {
 	select {
 	case <-p.runner.done:
-		return p.runner.Wait(noContext)
+		return p.runner.Wait(context.Background())
 	default:
 		return nil
 	}

@@ -42,7 +42,7 @@ const (
 type processRunner struct {
 	cmd    *exec.Cmd
 	dir    string // of sockets
-	errors *tail
+	said   *tail
 	stdout *os.File
 	stderr *os.File
 	done   chan struct{} // closed when the process has been reaped

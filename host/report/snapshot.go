@@ -38,11 +38,11 @@ type Counts struct {
 
 // Method says how often a way of moving data was taken, and why.
 type Method struct {
-	Name    string           `json:"name"`
-	Files   int64            `json:"files"`
-	Bytes   int64            `json:"bytes"`
-	Moved   int64            `json:"moved"`
-	Seconds float64          `json:"seconds"`
+	Name    string         `json:"name"`
+	Files   int64          `json:"files"`
+	Bytes   int64          `json:"bytes"`
+	Moved   int64          `json:"moved"`
+	Seconds float64        `json:"seconds"`
 	Reasons map[string]int `json:"reasons,omitempty"`
 }
 

@@ -197,3 +197,21 @@ func TestNoProgram(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// TestFarmIsHeld: hosts that start sweep directories of the farm's name that
+// nobody has locked.
+func TestFarmIsHeld(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	j, files := job(t, t.TempDir(), schema.Values{"program": script(t, "cat >/dev/null; for d in "+temp+"/gsyncd-host-rsync-*; do flock -n $d true && echo 'it is free' >&2; done; exit 1")}, 10)
+	got, err := runJob(t.Context(), t, j, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := got["0"]; e == nil || strings.Contains(e.Msg, "it is free") {
+		t.Errorf("error %v", e)
+	}
+	if left, _ := os.ReadDir(temp); len(left) > 0 {
+		t.Errorf("%d entries are left in the directory for temporary files", len(left))
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -80,30 +79,6 @@ func (s *source) unchanged(root *localfs.Root) *sdk.Error {
 		return sdk.NewError("read", s.file.Path, err)
 	case after.Size != s.before.Size || after.Mtime != s.before.Mtime || after.Ctime != s.before.Ctime:
 		return &sdk.Error{Kind: sdk.KindChanged, Op: "read", Path: s.file.Path, Msg: "it was written to meanwhile"}
-	}
-	return nil
-}
-
-// farm is the private directory from which rsync reads.
-type farm struct{ dir string }
-
-func makeFarm(sources []*source) (farm, error) {
-	dir, err := os.MkdirTemp("", "gsyncd-host-rsync-")
-	if err != nil {
-		return farm{}, fmt.Errorf("make directory for rsync: %w", err)
-	}
-	f := farm{dir: dir}
-	for _, s := range sources {
-		if err := os.Symlink(openPath(int(s.open.Fd())), filepath.Join(dir, s.file.Name)); err != nil {
-			return farm{}, errors.Join(fmt.Errorf("make link for rsync: %w", err), f.remove())
-		}
-	}
-	return f, nil
-}
-
-func (f farm) remove() error {
-	if err := os.RemoveAll(f.dir); err != nil {
-		return fmt.Errorf("remove directory for rsync: %w", err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -139,13 +140,6 @@ func testReadTorn(t *testing.T, s *suite) {
 			t.Errorf("a file that changed while it was read looks whole")
 		}
 	}
-	at(func(f *os.File) { // the same size, the time set back
-		st := sys(t, path)
-		_, err := f.WriteAt([]byte("torn"), int64(len(big))-4)
-		must(t, err)
-		ts := []syscall.Timespec{st.Atim, st.Mtim}
-		must(t, syscall.UtimesNano(path, ts))
-	})
 	at(func(f *os.File) { must(t, f.Truncate(100)) })
 	put(t, filepath.Dir(path), "f", string(big))
 	at(func(f *os.File) {
@@ -153,6 +147,19 @@ func testReadTorn(t *testing.T, s *suite) {
 		must(t, err)
 	})
 	put(t, filepath.Dir(path), "f", string(big))
+	b, err := src.Beacon(t.Context())
+	must(t, err)
+	if b.Window >= time.Second {
+		t.Log("left out: changes of one second, which this filesystem does not tell apart")
+		return
+	}
+	at(func(f *os.File) { // the same size, the time set back
+		st := sys(t, path)
+		_, err := f.WriteAt([]byte("torn"), int64(len(big))-4)
+		must(t, err)
+		ts := []syscall.Timespec{st.Atim, st.Mtim}
+		must(t, syscall.UtimesNano(path, ts))
+	})
 	if tmpfs(t, path) {
 		t.Log("left out: stores through a mapping, which this filesystem never shows")
 		return

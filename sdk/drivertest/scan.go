@@ -133,7 +133,7 @@ func testScanNames(t *testing.T, s *suite) {
 }
 
 func testScanTypes(t *testing.T, s *suite) {
-	long := strings.Repeat("t", 4000)
+	long := strings.Repeat("t", 1000)
 	src, tree := s.source(t, func(dir string) {
 		put(t, dir, "file", "12345")
 		must(t, os.Chmod(filepath.Join(dir, "file"), 0o604))

@@ -41,10 +41,19 @@ func testWrite(t *testing.T, s *suite) {
 		must(t, w.Data(0, []byte("x")))
 		must(t, w.End(true))
 	}
+	fine := meta()
+	if can(t, dst, sdk.FineMtime, "nanoseconds") {
+		fine.Mtime.Nsec = 987654321
+	}
+	must(t, w.Begin(sdk.NewFile{Path: "fine", Meta: fine}))
+	must(t, w.End(true))
 	res, err := w.Close()
 	must(t, err)
-	if len(res) != 105 {
+	if len(res) != 106 {
 		t.Errorf("%d results, want one a file", len(res))
+	}
+	if e := stat(t, dst, "fine", 0); e.Mtime != fine.Mtime {
+		t.Errorf("time %v, want %v", e.Mtime, fine.Mtime)
 	}
 	for i := range res {
 		if res[i].Err != nil || res[i].Lost != 0 {

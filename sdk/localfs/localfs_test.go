@@ -179,7 +179,7 @@ func TestXattrs(t *testing.T) {
 		if err := unix.Setxattr(at, "user.probe", []byte("1"), 0); errors.Is(err, unix.EOPNOTSUPP) {
 			t.Skip("the directory for temporary files has no user attributes")
 		}
-		long := bytes.Repeat([]byte("v"), 2000)
+		long := bytes.Repeat([]byte("v"), 550) // more than the first try has room for
 		must(t, unix.Setxattr(at, "user.long", long, 0))
 		must(t, unix.Setxattr(at, "user."+sdk.ReservedXattr+"key", []byte("mark"), 0))
 		want := []sdk.Xattr{{Name: "user.long", Value: long}, {Name: "user.probe", Value: []byte("1")}}
@@ -248,7 +248,8 @@ func TestSetMetaFresh(t *testing.T) {
 	e, err := r.StatFile(f)
 	must(t, err)
 	if r.privileged {
-		if lost != 0 || e.Perm != m.Perm || e.UID != 1234 || e.GID != 4321 || e.Mtime != m.Mtime {
+		cut := e.Mtime != m.Mtime // as on a filesystem that ends in 2038
+		if (lost == sdk.LostMtime) != cut || lost&^sdk.LostMtime != 0 || e.Perm != m.Perm || e.UID != 1234 || e.GID != 4321 {
 			t.Errorf("lost %b: %+v", lost, e)
 		}
 		return

@@ -113,6 +113,14 @@ func (r *Root) addVersionFD(e *sdk.Entry, st *unix.Statx_t, fd int) {
 		return
 	}
 	v, err := unix.IoctlGetInt(fd, ioctlGetVersion)
+	if err == unix.EBADF && e.Type == sdk.TypeDir { // opened with O_PATH
+		own, oerr := openQuiet(fd, ".", unix.O_DIRECTORY)
+		if oerr != nil {
+			return
+		}
+		defer unix.Close(own)
+		v, err = unix.IoctlGetInt(own, ioctlGetVersion)
+	}
 	switch err {
 	case nil:
 		e.ID.Gen ^= uint64(uint32(v))

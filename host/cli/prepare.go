@@ -97,13 +97,23 @@ func load(env *Env, f *configFlags, args []string) (*config.Config, []*config.Mi
 		if err != nil {
 			return nil, nil, nil, fail(err)
 		}
-		cfg, diags := config.FromURLs(resurl.Abs(cwd, args[0]), resurl.Abs(cwd, args[1]), opts)
+		var sides [2]string
+		for i := range sides {
+			if sides[i], err = sideArgument(cwd, args[i]); err != nil {
+				return nil, nil, nil, usage(err)
+			}
+		}
+		cfg, diags := config.FromURLs(sides[0], sides[1], opts)
 		return cfg, cfg.Mirrors, diags, nil
 	}
 	if opts.Path == "" {
 		opts.Path = defaultConfig(env)
 		if _, err := os.Stat(opts.Path); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, nil, usage(fmt.Errorf("no mirrors to run: there is no %s; name a configuration with --config, or give two directories or URLs", opts.Path))
+			err := fmt.Errorf("no mirrors to run: there is no %s; name a configuration with --config, or give two directories or URLs", opts.Path)
+			if len(args) == 2 {
+				err = fmt.Errorf("%w; %s and %s were taken for names of mirrors, directories are ./%s and ./%s", err, args[0], args[1], args[0], args[1])
+			}
+			return nil, nil, nil, usage(err)
 		}
 	}
 	cfg, diags := config.Load(opts)
@@ -119,6 +129,20 @@ func load(env *Env, f *configFlags, args []string) (*config.Config, []*config.Mi
 // no dot first.
 func areURLs(args []string) bool {
 	return len(args) == 2 && (strings.ContainsAny(args[0]+args[1], "/:") || args[0][:min(1, len(args[0]))] == "." || args[1][:min(1, len(args[1]))] == ".")
+}
+
+// sideArgument makes an absolute path of a relative one. A single word could be a
+// mistyped volume as well, and a secondary would be made of it.
+func sideArgument(cwd, raw string) (string, error) {
+	switch {
+	case strings.Contains(raw, ":"), filepath.IsAbs(raw):
+		return resurl.Abs(cwd, raw), nil
+	case strings.Contains(raw, "/"), raw == ".", raw == "..":
+		return filepath.Join(cwd, raw), nil
+	case raw == "":
+		return "", errors.New("an empty argument is neither a path nor a URL")
+	}
+	return "", fmt.Errorf("%q is neither a path nor a URL; write ./%s for the directory, :%s for a Gluster volume", raw, raw, raw)
 }
 
 func defaultConfig(env *Env) string {

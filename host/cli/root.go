@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/gsyncd/gsyncd-host/config/diag"
 )
@@ -17,7 +18,7 @@ func Run(ctx context.Context, env Env) int {
 	root.SetArgs(env.Args)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
 	var coded *exitError
 	switch {
 	case err == nil:
@@ -30,7 +31,7 @@ func Run(ctx context.Context, env Env) int {
 	}
 	// What cobra itself complains of is how it was called.
 	complain(&env, err)
-	_, _ = fmt.Fprintf(env.Stderr, "hint: %s --help lists what there is\n", root.Name())
+	_, _ = fmt.Fprintf(env.Stderr, "hint: %s --help lists what there is\n", called.CommandPath())
 	return exitUsage
 }
 
@@ -69,6 +70,13 @@ func command(env *Env) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		var bad *pflag.InvalidValueError
+		if errors.As(err, &bad) {
+			return fmt.Errorf("--%s: %q is not what it takes", bad.GetFlag().Name, bad.GetValue())
+		}
+		return err
+	})
 	root.SetVersionTemplate("gsyncd-host {{.Version}}\n")
 	root.AddCommand(runCommand(env), validateCommand(env), fmtCommand(env), urlCommand(env), versionCommand(env), pluginCommand(env))
 	return root

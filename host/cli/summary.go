@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gsyncd/gsyncd-host/config/diag"
 	"github.com/gsyncd/gsyncd-host/host/report"
@@ -41,8 +40,8 @@ func writeSummary(w io.Writer, s *report.Snapshot) error {
 		if i == maxShown {
 			break
 		}
-		fmt.Fprintf(&b, "  problem: %s: %s on the %s: %s; tried %s, again %s\n", diag.Clean(string(p.Path)), p.Kind, p.Side,
-			diag.Clean(p.Cause), times(p.Attempts), p.Next.Format(time.TimeOnly))
+		fmt.Fprintf(&b, "  problem: %s: %s on the %s: %s; tried %s, again at the next run\n", diag.Clean(string(p.Path)), p.Kind, p.Side,
+			diag.Clean(p.Cause), times(p.Attempts))
 	}
 	if more := s.ProblemCount - maxShown; more > 0 {
 		fmt.Fprintf(&b, "  and %s more; --json lists up to 1,000\n", plural(int64(more), "problem"))

@@ -39,16 +39,15 @@ type header struct {
 	ident sdk.Identity
 }
 
-func (h *header) append(b []byte) []byte {
-	start := len(b)
-	b = append(b, fileMagic...)
+func (h *header) encode() []byte {
+	b := []byte(fileMagic)
 	b = binary.LittleEndian.AppendUint32(b, fileVersion)
 	b = binary.LittleEndian.AppendUint64(b, h.epoch)
 	b = binary.LittleEndian.AppendUint64(b, uint64(h.snap))
 	b = appendID(b, h.ident.Root)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(h.ident.Filesystem)))
 	b = append(b, h.ident.Filesystem...)
-	return binary.LittleEndian.AppendUint32(b, crc(b[start:]))
+	return binary.LittleEndian.AppendUint32(b, crc(b))
 }
 
 // readHeader reads the header and says how long it is.

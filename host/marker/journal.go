@@ -139,7 +139,7 @@ func (j *journal) rewrite(head header, next func([]byte) []byte) (err error) {
 			err = errors.Join(fmt.Errorf("write a new index: %w", err), f.Close(), os.Remove(temp))
 		}
 	}()
-	first := head.append(nil)
+	first := head.encode()
 	size := int64(len(first))
 	batch := make([]byte, batchHead, flushAt+flushAt/2)
 	for {
@@ -154,7 +154,7 @@ func (j *journal) rewrite(head header, next func([]byte) []byte) (err error) {
 		size += int64(len(batch))
 	}
 	head.snap = size
-	if _, err := f.WriteAt(head.append(nil), 0); err != nil {
+	if _, err := f.WriteAt(head.encode(), 0); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

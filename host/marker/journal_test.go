@@ -41,12 +41,11 @@ func TestCutAnywhere(t *testing.T) {
 	r := small(t)
 	lengths, states := history(r)
 	whole, last := r.index(), states[len(states)-1]
-	snap := r.m.journal.size
-	if h, _, err := readHeader(bytes.NewReader(whole)); err != nil {
+	h, _, err := readHeader(bytes.NewReader(whole))
+	if err != nil {
 		t.Fatal(err)
-	} else {
-		snap = h.snap
 	}
+	snap := h.snap
 	for cut := len(whole); cut >= 0; cut -= 1 + cut%5 {
 		r.setIndex(whole[:cut])
 		if cut > 0 && cut%3 == 0 {
@@ -199,10 +198,10 @@ func FuzzLoad(f *testing.F) {
 		batch = appendDir(batch, tr, moves{b: {from: place{tr.root, "x"}}}, r)
 	}
 	sealBatch(batch)
-	head.snap = int64(len(head.append(nil)) + len(batch))
+	head.snap = int64(len(head.encode()) + len(batch))
 	second := appendForget(make([]byte, batchHead), sdk.FileID{Ino: 2})
 	sealBatch(second)
-	whole := append(append(head.append(nil), batch...), second...)
+	whole := append(append(head.encode(), batch...), second...)
 	f.Add(whole, batch[batchHead:])
 	f.Add(whole[:len(whole)-3], second[batchHead:])
 	// The second argument is sealed into a batch, so that what lies behind the

@@ -33,11 +33,25 @@ type rig struct {
 	maxDeletes int64
 	wrapSource func(sdk.Source) sdk.Source
 	wrapTarget func(sdk.Target) sdk.Target
+	wrapMarker func(*marker.Marker) mirror.Marker
+	retry      mirror.Retry
+	pace       marker.ScanPace
+	// streamed hides from the mover that both sides are local, so that all data
+	// takes the way through Read and Write.
+	streamed bool
+	// ended, if not nil, is called when the mirror has ended and before the
+	// sides and the marker are closed.
+	ended func(*marker.Marker, sdk.Source)
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	base := t.TempDir()
+	return newRigAt(t, t.TempDir())
+}
+
+// newRigAt is newRig below an existing directory.
+func newRigAt(t *testing.T, base string) *rig {
+	t.Helper()
 	r := &rig{t: t, primary: filepath.Join(base, "p"), secondary: filepath.Join(base, "s"), state: filepath.Join(base, "state")}
 	for _, d := range []string{r.primary, r.secondary, filepath.Join(r.state, "index")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -45,6 +59,8 @@ func newRig(t *testing.T) *rig {
 		}
 	}
 	r.log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	r.retry = mirror.Retry{Min: 10 * time.Millisecond, Max: time.Second, Attempts: 2}
+	r.pace = marker.ScanPace{Interval: 10 * time.Millisecond, Share: 1}
 	return r
 }
 
@@ -83,6 +99,11 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 		return err
 	}
 	defer func() { _ = dst.Close() }()
+	raw := src
+	if r.streamed {
+		src = hookSource{src, &hooks{info: withoutPath}}
+		dst = hookTarget{dst, &hooks{info: withoutPath}}
+	}
 	if r.wrapSource != nil {
 		src = r.wrapSource(src)
 	}
@@ -99,12 +120,19 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 		r.t.Fatal(err)
 	}
 	defer func() { _ = mv.Close() }()
+	if r.ended != nil {
+		defer func() { r.ended(index, raw) }()
+	}
+	var xtimes mirror.Marker = index
+	if r.wrapMarker != nil {
+		xtimes = r.wrapMarker(index)
+	}
 	r.tracker = report.NewTracker("test", r.primary, r.secondary, time.Now)
 	m := mirror.New(mirror.Config{
-		Source: src, Target: dst, Marker: index, Mover: mv,
-		Detector: marker.NewScanDetector(marker.ScanPace{Interval: 10 * time.Millisecond, Share: 1}),
+		Source: src, Target: dst, Marker: xtimes, Mover: mv,
+		Detector: marker.NewScanDetector(r.pace),
 		Keep:     r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
-		Retry:       mirror.Retry{Min: 10 * time.Millisecond, Max: time.Second, Attempts: 2},
+		Retry:       r.retry,
 		Session:     r.session,
 		SaveSession: func(s mirror.Session) error { r.session = s; return nil },
 		Tracker:     r.tracker, Logger: r.log, Clock: time.Now,

@@ -109,6 +109,13 @@ func (r *rows) end(i int) *sdk.Error {
 	}
 }
 
+// skip drops directory i, whatever became of it. A nil r has nothing to drop.
+func (r *rows) skip(i int) {
+	if r != nil {
+		_ = r.end(i)
+	}
+}
+
 // rowSink gathers rows into batches.
 type rowSink struct {
 	ctx   context.Context

@@ -68,7 +68,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 		} else if !quiet && !m.ledger.any() {
 			return errors.New("the secondary's root keeps no mark: does anything else change it?")
 		}
-		if done, err := m.judge(ctx, opts, look, pass, quiet, again > 0); done {
+		if done, err := m.judge(opts, look, pass, quiet, again > 0); done {
 			return err
 		}
 		if again > 0 {
@@ -81,7 +81,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 }
 
 // judge sets the state after a look and says whether Run is to end, and how.
-func (m *Mirror) judge(ctx context.Context, opts Options, look int, pass marker.Pass, quiet, again bool) (bool, error) {
+func (m *Mirror) judge(opts Options, look int, pass marker.Pass, quiet, again bool) (bool, error) {
 	state := report.Waiting
 	if quiet {
 		state = report.InSync

@@ -104,23 +104,18 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	}
 	switch {
 	case selfP == nil:
-		errP := p.end(i)
-		if s != nil {
-			s.end(i)
-		}
-		w.lost(n, sdk.Primary, errP)
+		s.skip(i)
+		w.lost(n, sdk.Primary, p.end(i))
 		return nil
 	case s != nil && selfS == nil:
-		p.end(i)
+		p.skip(i)
 		w.lost(n, sdk.Secondary, s.end(i))
 		return nil
 	case selfP.ID != n.id:
 		// Another directory stands here since the parent was listed; the next
 		// pass tells.
-		p.end(i)
-		if s != nil {
-			s.end(i)
-		}
+		p.skip(i)
+		s.skip(i)
 		w.lost(n, sdk.Primary, nil)
 		return nil
 	}

@@ -57,9 +57,9 @@ func (w *directWorker) small(to, from, size int) (done bool, err error) {
 	return true, nil
 }
 
-var zeroPage [4096]byte
-
+// hasZeroPage reports whether a page of b, which may be a hole, is all zeros.
 func hasZeroPage(b []byte) bool {
+	var zeroPage [4096]byte
 	for len(b) >= len(zeroPage) {
 		if b[0] == 0 && b[len(zeroPage)-1] == 0 && bytes.Equal(b[:len(zeroPage)], zeroPage[:]) {
 			return true

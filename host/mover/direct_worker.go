@@ -2,6 +2,7 @@ package mover
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 
@@ -151,7 +152,7 @@ func (w *directWorker) once(r *Result) (again bool) {
 
 func (w *directWorker) fill(t, f *os.File, before *sdk.Entry, r *Result, changed func() (bool, error)) (again bool, err error) {
 	switch err := w.data(t, f, before.Size); {
-	case err == errShort:
+	case errors.Is(err, errShort):
 		return true, nil
 	case err != nil:
 		return false, err

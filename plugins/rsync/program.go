@@ -17,7 +17,7 @@ type version [3]int
 
 // oldest is the first version that is known to keep what is relied on here:
 // progress of the whole run, and per-file lines, on one stream.
-var oldest = version{3, 1, 3}
+func oldest() version { return version{3, 1, 3} }
 
 func (v version) String() string { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) }
 
@@ -74,8 +74,8 @@ func checkProgram(ctx context.Context, program string) []schema.Diagnostic {
 	if err != nil {
 		return []schema.Diagnostic{{Attribute: attrProgram, Summary: fmt.Sprintf("%s does not look like rsync: %v", path, err), Detail: cure}}
 	}
-	if v.less(oldest) {
-		return []schema.Diagnostic{{Attribute: attrProgram, Summary: fmt.Sprintf("%s is version %s, which is too old", path, v), Detail: fmt.Sprintf("Version %s or later is needed; or use transfer \"stream\".", oldest)}}
+	if v.less(oldest()) {
+		return []schema.Diagnostic{{Attribute: attrProgram, Summary: fmt.Sprintf("%s is version %s, which is too old", path, v), Detail: fmt.Sprintf("Version %s or later is needed; or use transfer \"stream\".", oldest())}}
 	}
 	return nil
 }

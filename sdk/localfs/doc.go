@@ -5,8 +5,8 @@
 // A [Root] is that directory. A [Dir] is a directory below it, held open: all
 // that is done to an entry is done by the directory and one name, or by an open
 // file, so that nobody who swaps a directory for a symbolic link can lead a
-// call out of the root. No call follows a symbolic link, opens a fifo or
-// device, or resolves "..".
+// call out of the root. No call follows a symbolic link, waits for a fifo or
+// device, or resolves ".." of a path.
 //
 // A root opened by [OpenWritable] gives itself access to directories of its own
 // user that deny it (mode 0555 and the like, which a privileged user never

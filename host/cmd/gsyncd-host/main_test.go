@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// selfExec is how the program calls itself to serve a plugin.
+const selfExec = "/proc/self/exe"
+
+// TestMain lets the test binary be the program: when it is called by that name,
+// or by itself to serve a plugin.
+func TestMain(m *testing.M) {
+	if os.Args[0] == selfExec || os.Args[0] == programName {
+		main()
+	}
+	testscript.Main(m, map[string]func(){programName: main})
+}
+
+const programName = "gsyncd-host"

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs what people type. Beside the commands of testscript there are
+//
+//	code N COMMAND...    run it; its exit code must be N
+//	same DIR DIR         both trees are equal in all that a mirror keeps
+//	tidy DIR             nothing of the program's own is left in it
+//	field FILE PATH WANT a field of the JSON in FILE, "done.files" say, prints as WANT
+//	mtime FILE N         set a file's modification time to N seconds after 1970
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("STATE", filepath.Join(env.WorkDir, "state"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": scriptCode, "same": scriptSame, "tidy": scriptTidy, "field": scriptField, "mtime": scriptMtime,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	if err != nil || neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND...")
+	}
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("run %s: %v", args[1], err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d\n[stdout]\n%s[stderr]\n%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
+	a, err := describe(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, err := describe(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if diff := cmp.Diff(strings.Split(a, "\n"), strings.Split(b, "\n")); (diff == "") == neg {
+		ts.Fatalf("equal: %v; difference (-%s +%s):\n%s", neg, args[0], args[1], diff)
+	}
+}
+
+func scriptTidy(ts *testscript.TestScript, neg bool, args []string) {
+	left, err := leftovers(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if (len(left) == 0) == neg {
+		ts.Fatalf("leftovers: %q", left)
+	}
+}
+
+func scriptField(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: field FILE PATH WANT")
+	}
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	for name := range strings.SplitSeq(args[1], ".") {
+		switch parent := v.(type) {
+		case map[string]any:
+			v = parent[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i >= len(parent) {
+				ts.Fatalf("%s: %d elements", args[1], len(parent))
+			}
+			v = parent[i]
+		default:
+			ts.Fatalf("%s: no such field", args[1])
+		}
+	}
+	if got := fmt.Sprint(v); (got == args[2]) == neg {
+		ts.Fatalf("%s is %q, want %q (negated: %v)\n%s", args[1], got, args[2], neg, ts.ReadFile(args[0]))
+	}
+}
+
+func scriptMtime(ts *testscript.TestScript, _ bool, args []string) {
+	sec, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Chtimes(ts.MkAbs(args[0]), time.Unix(sec, 0), time.Unix(sec, 0)))
+}

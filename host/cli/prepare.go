@@ -35,11 +35,15 @@ func (f *configFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringToStringVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may be given again")
 }
 
+// errStopped says that the program was asked to end before it was done.
+var errStopped = errors.New("stopped")
+
 // set is a checked configuration, ready to run.
 type set struct {
-	config  *config.Config
-	mirrors []*prepared
-	plugins *plugin.Registry
+	config   *config.Config
+	mirrors  []*prepared
+	plugins  *plugin.Registry
+	warnings diag.List
 }
 
 // prepared is a mirror whose plugins have agreed to their parts.
@@ -59,7 +63,8 @@ type driverUse struct {
 
 // prepare loads the configuration and checks all of it, plugins included.
 // Nothing is started for good or changed. Whatever is wrong is printed, and the
-// error then only carries the exit code.
+// error then only carries the exit code. Mere warnings are left to the caller
+// where the output is JSON.
 func prepare(ctx context.Context, env *Env, f *configFlags, args []string, asJSON bool) (*set, error) {
 	cfg, mirrors, diags, err := load(env, f, args)
 	if err != nil {
@@ -68,6 +73,10 @@ func prepare(ctx context.Context, env *Env, f *configFlags, args []string, asJSO
 	s := &set{config: cfg}
 	if !diags.HasErrors() {
 		diags.Add(s.check(ctx, env, mirrors)...)
+	}
+	if ctx.Err() != nil {
+		// A check that was cut short complains of nothing but that.
+		return nil, fail(errStopped)
 	}
 	diags = diags.Sort()
 	if !asJSON || diags.HasErrors() {
@@ -78,6 +87,7 @@ func prepare(ctx context.Context, env *Env, f *configFlags, args []string, asJSO
 	if diags.HasErrors() {
 		return nil, &exitError{code: exitUsage}
 	}
+	s.warnings = diags
 	return s, nil
 }
 

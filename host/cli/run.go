@@ -26,6 +26,10 @@ type runFlags struct {
 	json     bool
 }
 
+// ends reports whether the run has an end of its own. To be stopped before is
+// then a failure; otherwise it is the only end there is.
+func (f *runFlags) ends() bool { return f.options.Once || f.options.Turns > 0 }
+
 func runCommand(env *Env) *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
@@ -59,6 +63,9 @@ func run(ctx context.Context, env *Env, f *runFlags, args []string) error {
 	}
 	screen := &live{out: env.Stderr, width: env.Width}
 	set, err := prepare(ctx, env, &f.configFlags, args, f.json)
+	if errors.Is(err, errStopped) && !f.ends() {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -72,6 +79,11 @@ func run(ctx context.Context, env *Env, f *runFlags, args []string) error {
 		}
 	}
 	logger := newLogger(screen, set.config.Host, f.json)
+	if f.json {
+		for _, d := range set.warnings {
+			logger.Warn(d.Summary, "place", d.Subject.String(), "hint", d.Detail)
+		}
+	}
 	workers := make([]*worker, len(set.mirrors))
 	for i, p := range set.mirrors {
 		workers[i] = newWorker(env, f, p, logger)
@@ -83,7 +95,7 @@ func run(ctx context.Context, env *Env, f *runFlags, args []string) error {
 	}
 	wg.Wait()
 	stop()
-	return conclude(env, f, workers, ctx.Err() != nil)
+	return conclude(env, f, workers)
 }
 
 // worker is one mirror being run.
@@ -98,11 +110,16 @@ type worker struct {
 
 func newWorker(env *Env, f *runFlags, p *prepared, logger *slog.Logger) *worker {
 	m := p.mirror
-	return &worker{
+	w := &worker{
 		env: env, flags: f, prepared: p,
 		logger:  logger.With("mirror", m.Name),
 		tracker: report.NewTracker(m.Name, m.Primary.Raw, m.Secondary.Raw, env.Now),
 	}
+	if !f.ends() { // else the summary tells it soon enough
+		t := teller{log: w.logger, live: env.live(f)}
+		w.tracker.Watch(t.tell)
+	}
+	return w
 }
 
 func (w *worker) run(ctx context.Context, base string) (err error) {
@@ -123,10 +140,13 @@ func (w *worker) run(ctx context.Context, base string) (err error) {
 	return s.Run(ctx)
 }
 
+// live reports whether live lines show what mirrors do.
+func (e *Env) live(f *runFlags) bool { return e.Width > 0 && !f.json }
+
 // startScreen shows live lines while mirrors run on a terminal; the returned
 // function takes them away.
 func startScreen(env *Env, f *runFlags, screen *live, workers []*worker) func() {
-	if env.Width == 0 || f.json {
+	if !env.live(f) {
 		return func() {}
 	}
 	done := make(chan struct{})
@@ -155,7 +175,7 @@ func startScreen(env *Env, f *runFlags, screen *live, workers []*worker) func() 
 }
 
 // conclude prints the summaries and makes one exit code of all: the gravest.
-func conclude(env *Env, f *runFlags, workers []*worker, stopped bool) error {
+func conclude(env *Env, f *runFlags, workers []*worker) error {
 	code := exitDone
 	for _, w := range workers {
 		snap := w.tracker.Snapshot()
@@ -163,12 +183,12 @@ func conclude(env *Env, f *runFlags, workers []*worker, stopped bool) error {
 		if f.json {
 			err = writeJSON(env.Stdout, &snap)
 		} else {
-			err = writeSummary(env.Stdout, &snap)
+			err = writeSummary(env.Stdout, &snap, w.err)
 		}
 		if err != nil {
 			return fail(fmt.Errorf("print the summary: %w", err))
 		}
-		code = graver(code, codeOf(w.err, stopped))
+		code = graver(code, codeOf(w.err, f.ends()))
 	}
 	if code == exitDone {
 		return nil
@@ -176,10 +196,10 @@ func conclude(env *Env, f *runFlags, workers []*worker, stopped bool) error {
 	return &exitError{code: code}
 }
 
-func codeOf(err error, stopped bool) int {
+func codeOf(err error, ends bool) int {
 	var locked *state.LockedError
 	switch {
-	case err == nil, stopped && errors.Is(err, context.Canceled):
+	case err == nil, !ends && errors.Is(err, context.Canceled):
 		return exitDone
 	case errors.Is(err, mirror.ErrProblems):
 		return exitProblems

@@ -12,8 +12,14 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// closeGrace is how long plugins have to end by themselves.
-const closeGrace = 3 * time.Second
+const (
+	// closeGrace is how long sides have to close by themselves, and as long
+	// again how long their plugins have to end.
+	closeGrace = 2 * time.Second
+	// stopGrace is how long the work under way has to end once the mirror is to
+	// stop. After it the plugins are killed, so that no call waits for one.
+	stopGrace = 4 * time.Second
+)
 
 // open starts a process for each side of the mirror and opens the two trees.
 // Each side has its own, so that what hangs or dies can be told and ended alone.
@@ -24,12 +30,10 @@ func (w *worker) open(ctx context.Context) (*monitor.Sides, error) {
 	}
 	s := &monitor.Sides{}
 	var closers []func() error
+	closed := killLate(ctx, sup)
 	s.Close = func() {
-		for _, c := range closers {
-			if err := c(); err != nil {
-				w.logger.Debug("close", "error", err)
-			}
-		}
+		defer closed()
+		w.closeAll(closers)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
 		defer cancel()
 		if err := sup.Close(ctx); err != nil {
@@ -53,6 +57,45 @@ func (w *worker) open(ctx context.Context) (*monitor.Sides, error) {
 	}
 	s.Transfer = w.transfer(sup)
 	return s, nil
+}
+
+// killLate kills all plugins some time after ctx has ended, unless the returned
+// function is called before.
+func killLate(ctx context.Context, sup *plugin.Supervisor) func() {
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-closed:
+		case <-time.After(stopGrace):
+			_ = sup.Close(ctx) // which has ended, so it kills; the orderly Close still comes
+		}
+	})
+	return func() {
+		stop()
+		close(closed)
+	}
+}
+
+// closeAll closes the sides, all at once. It waits for a while only: what does
+// not answer is about to be killed.
+func (w *worker) closeAll(closers []func() error) {
+	var wg sync.WaitGroup
+	for _, c := range closers {
+		wg.Go(func() {
+			if err := c(); err != nil {
+				w.logger.Debug("close", "error", err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeGrace):
+	}
 }
 
 func (w *worker) openSource(ctx context.Context, sup *plugin.Supervisor) (sdk.Source, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/config/diag"
 	"github.com/gsyncd/gsyncd-host/host/report"
@@ -14,17 +15,19 @@ import (
 // maxShown is how many problems the text form lists.
 const maxShown = 20
 
-// writeSummary prints what became of a mirror: one line, the methods taken, then
-// its problems.
-func writeSummary(w io.Writer, s *report.Snapshot) error {
+// writeSummary prints what became of a mirror, which ended with err: one line,
+// the methods taken, then its problems.
+func writeSummary(w io.Writer, s *report.Snapshot, end error) error {
 	var b strings.Builder
 	state := string(s.State)
 	if s.State == report.Stopped {
 		switch {
 		case s.ProblemCount > 0:
 			state = "finished with problems"
-		case !s.Synced.IsZero():
+		case end == nil:
 			state = string(report.InSync)
+		case !s.Synced.IsZero():
+			state += ", last in sync at " + s.Synced.Format(time.TimeOnly)
 		}
 	}
 	fmt.Fprintf(&b, "%s: %s: %s (%s), %s, %s, %.1f s\n", diag.Clean(s.Mirror), state,

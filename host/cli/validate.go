@@ -18,7 +18,7 @@ func validateCommand(env *Env) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return printDiags(env, nil, nil, true)
+				return set.warnings.WriteJSON(env.Stdout)
 			}
 			_, err = fmt.Fprintf(env.Stdout, "%s: all is well\n", plural(int64(len(set.mirrors)), "mirror"))
 			return err

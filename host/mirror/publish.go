@@ -38,14 +38,20 @@ func (t *turn) publish(ctx context.Context) error {
 	t.publishing.Lock()
 	defer t.publishing.Unlock()
 	t.mu.Lock()
+	select { // what was asked for up to now is served by this
+	case <-t.wake:
+	default:
+	}
 	staged, metas, final := t.staged, t.metas, t.final
 	t.staged, t.metas, t.final, t.stagedBytes = nil, nil, nil, 0
 	t.mu.Unlock()
 	if len(staged)+len(final) > 0 {
+		begin := t.Clock()
 		if err := t.Target.Sync(ctx); err != nil {
 			t.restage(staged)
 			return fmt.Errorf("sync the secondary: %w", err)
 		}
+		t.Logger.Debug("synced", "files", len(staged), "directories", len(final), "took", t.Clock().Sub(begin))
 	}
 	if err := t.markAll(ctx, final); err != nil {
 		t.restage(staged)

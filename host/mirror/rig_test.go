@@ -205,3 +205,6 @@ func (r *rig) exists(path string) bool {
 	_, err := os.Lstat(filepath.Join(r.secondary, path))
 	return err == nil
 }
+
+// quietLog is for tests in which things go wrong all the time.
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -65,9 +65,9 @@ type entryOp struct {
 // large enough that a sync is paid by many files, small enough that a kill
 // loses little.
 const (
-	publishFiles = 4096
-	publishBytes = 512 << 20
-	publishAfter = 2 * time.Second
+	publishFiles = 16 << 10
+	publishBytes = 1 << 30
+	publishAfter = 5 * time.Second
 )
 
 // outcome is how a turn ended.
@@ -131,8 +131,10 @@ func (t *turn) run(ctx context.Context, cancel context.CancelCauseFunc, root *no
 	if err != nil {
 		cancel(err)
 	}
+	t.Logger.Debug("walked")
 	close(t.jobs)
 	side.Wait()
+	t.Logger.Debug("all files brought beside their places")
 	close(moved)
 	publisher.Wait()
 	if err := context.Cause(ctx); err != nil {

@@ -32,16 +32,21 @@ type Supervisor struct {
 }
 
 // Run runs the mirror until its options are met or ctx ends; the error is that
-// of mirror.Mirror.Run. A mirror that runs for good never gives up: it says what
+// of mirror.Mirror.Run, or of ctx. A mirror that runs for good never gives up: it says what
 // is wrong and tries again.
 func (s *Supervisor) Run(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		began := s.Clock()
 		err := s.attempt(ctx)
 		switch {
-		case err == nil, ctx.Err() != nil, errors.Is(err, mirror.ErrProblems):
+		case err == nil, errors.Is(err, mirror.ErrProblems):
 			s.Tracker.SetState(report.Stopped, nil)
 			return err
+		case ctx.Err() != nil:
+			// What fails while everything is being ended tells nothing.
+			s.Logger.Debug("stopped", "error", err)
+			s.Tracker.SetState(report.Stopped, nil)
+			return ctx.Err()
 		}
 		if s.Clock().Sub(began) > s.Mirror.Retry.Max {
 			attempt = 1 // it ran well in between

@@ -9,6 +9,7 @@ import (
 // Tracker gathers a mirror's state. All methods may be called concurrently.
 type Tracker struct {
 	clock func() time.Time
+	watch func(Snapshot)
 
 	mu   sync.Mutex
 	snap Snapshot
@@ -22,6 +23,10 @@ func NewTracker(mirror, primary, secondary string, clock func() time.Time) *Trac
 		State: Starting, Started: clock(),
 	}}
 }
+
+// Watch has f called with every new state, on the goroutine that sets it. It must
+// be called before the mirror runs.
+func (t *Tracker) Watch(f func(Snapshot)) { t.watch = f }
 
 // Update changes the record under its lock; f must not keep the pointer.
 func (t *Tracker) Update(f func(*Snapshot)) {
@@ -41,6 +46,9 @@ func (t *Tracker) SetState(s State, err error) {
 			snap.Synced = t.clock()
 		}
 	})
+	if t.watch != nil {
+		t.watch(t.Snapshot())
+	}
 }
 
 // Moved adds bytes that have just been moved, for the rate.

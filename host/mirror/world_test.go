@@ -1,0 +1,397 @@
+package mirror_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// world changes a tree at random and keeps a log of it. What fails is logged as
+// failed and changes nothing.
+type world struct {
+	root string
+	rng  *rand.Rand
+	log  []string
+
+	dirs, files, all []string // as of the last look; the root among dirs
+}
+
+const keepName = "keep" // never removed: an emptied primary is another matter
+
+func newWorld(root string, rng *rand.Rand) *world { return &world{root: root, rng: rng} }
+
+func (w *world) look() {
+	w.dirs, w.files, w.all = w.dirs[:0], w.files[:0], w.all[:0]
+	// Others may be at work in the tree: what is gone is left out.
+	_ = filepath.WalkDir(w.root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		rel, _ := filepath.Rel(w.root, path)
+		switch {
+		case strings.HasPrefix(d.Name(), ".gsyncd-host."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			w.dirs = append(w.dirs, rel)
+		case d.Type().IsRegular():
+			w.files = append(w.files, rel)
+		}
+		if rel != "." && rel != keepName {
+			w.all = append(w.all, rel)
+		}
+		return nil
+	})
+}
+
+func (w *world) full(rel string) string { return filepath.Join(w.root, rel) }
+
+func (w *world) pick(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[w.rng.IntN(len(list))]
+}
+
+// name is a place for an entry, most often a free one.
+func (w *world) name() string {
+	names := []string{"a", "b", "c", "d", "e", "f", "a.b", "ab", "A", "-rf", " ", "\n", "*", "ä", "\xff\xfe", "\x01", strings.Repeat("n", 40)}
+	return filepath.Join(w.pick(w.dirs), w.pick(names))
+}
+
+func (w *world) bytes() []byte {
+	sizes := []int{0, 1, 10, 10, 100, 5000, 70_000}
+	b := make([]byte, sizes[w.rng.IntN(len(sizes))])
+	for i := range b {
+		b[i] = byte('a' + w.rng.IntN(26))
+	}
+	return b
+}
+
+func (w *world) time() unix.Timespec {
+	secs := []int64{-1_000_000_000, -1, 0, 1, 1_000_000_000, 2_147_483_648, 4_294_967_296}
+	return unix.Timespec{Sec: secs[w.rng.IntN(len(secs))], Nsec: w.rng.Int64N(1e9)}
+}
+
+// step does one thing.
+func (w *world) step() {
+	w.look()
+	if len(w.all) > 60 {
+		w.remove(w.pick(w.all))
+		return
+	}
+	ops := w.ops()
+	ops[w.rng.IntN(len(ops))]()
+}
+
+func (w *world) do(err error, format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	if err != nil {
+		line = "# " + line + ": " + err.Error()
+	}
+	w.log = append(w.log, line)
+}
+
+func (w *world) remove(rel string) {
+	if rel == "" {
+		return
+	}
+	w.do(os.RemoveAll(w.full(rel)), "rm -r %q", rel)
+}
+
+func (w *world) write(rel string, data []byte) {
+	w.do(os.WriteFile(w.full(rel), data, 0o644), "write %q %d bytes", rel, len(data))
+}
+
+func (w *world) ops() []func() {
+	create := func() { w.write(w.name(), w.bytes()) }
+	mkdir := func() { n := w.name(); w.do(os.Mkdir(w.full(n), 0o755), "mkdir %q", n) }
+	return []func(){
+		create, create, create, mkdir, mkdir, mkdir, w.sneak, w.sneak, w.move, w.move, w.swap, w.swap, w.link, w.link, w.breakLink,
+		w.chmod, w.chown, w.utimes, w.setXattr, w.removeXattr, w.setACL, w.symlink, w.special, w.retype, w.appendTo, w.truncate, w.replace,
+		func() { w.remove(w.pick(w.all)) },
+		func() {
+			if f := w.pick(w.files); f != "" {
+				w.write(f, w.bytes())
+			}
+		},
+	}
+}
+
+// sneak writes other bytes of the same length and sets the time back.
+func (w *world) sneak() {
+	f := w.pick(w.files)
+	if f == "" {
+		return
+	}
+	var st unix.Stat_t
+	err := unix.Lstat(w.full(f), &st)
+	if err != nil || st.Size == 0 {
+		return
+	}
+	b := make([]byte, st.Size)
+	for i := range b {
+		b[i] = byte('A' + w.rng.IntN(26))
+	}
+	h, err := os.OpenFile(w.full(f), os.O_WRONLY, 0)
+	if err == nil {
+		_, err = h.Write(b)
+		_ = h.Close()
+		_ = unix.UtimesNanoAt(unix.AT_FDCWD, w.full(f), []unix.Timespec{st.Atim, st.Mtim}, 0)
+	}
+	w.do(err, "rewrite %q, same size, time set back", f)
+}
+
+func (w *world) move() {
+	from, to := w.pick(w.all), w.name()
+	if from == "" || to == keepName {
+		return
+	}
+	w.do(os.Rename(w.full(from), w.full(to)), "mv %q %q", from, to)
+}
+
+func (w *world) swap() {
+	a, b := w.pick(w.all), w.pick(w.all)
+	if w.rng.IntN(2) == 0 {
+		dirs := slices.DeleteFunc(slices.Clone(w.dirs), func(d string) bool { return d == "." })
+		a, b = w.pick(dirs), w.pick(dirs)
+	}
+	if a == "" || b == "" || a == b {
+		return
+	}
+	w.do(unix.Renameat2(unix.AT_FDCWD, w.full(a), unix.AT_FDCWD, w.full(b), unix.RENAME_EXCHANGE), "swap %q %q", a, b)
+}
+
+func (w *world) link() {
+	if f := w.pick(w.files); f != "" {
+		n := w.name()
+		w.do(os.Link(w.full(f), w.full(n)), "ln %q %q", f, n)
+	}
+}
+
+// breakLink puts a copy with the same looks in a file's place.
+func (w *world) breakLink() {
+	f := w.pick(w.files)
+	if f == "" {
+		return
+	}
+	data, err := os.ReadFile(w.full(f))
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Lstat(w.full(f), &st)
+	}
+	temp := w.full(filepath.Join(filepath.Dir(f), "copy"))
+	if err == nil {
+		err = os.WriteFile(temp, data, 0o644)
+	}
+	if err == nil {
+		_ = os.Lchown(temp, int(st.Uid), int(st.Gid))
+		_ = unix.Chmod(temp, st.Mode&0o7777)
+		_ = unix.UtimesNanoAt(unix.AT_FDCWD, temp, []unix.Timespec{st.Atim, st.Mtim}, 0)
+		err = os.Rename(temp, w.full(f))
+	}
+	w.do(err, "cp -p %q over itself", f)
+}
+
+func (w *world) chmod() {
+	modes := []uint32{0o600, 0o644, 0o755, 0o4755, 0o2755, 0o1777, 0o000, 0o500}
+	n, m := w.pick(append(w.files, w.dirs...)), modes[w.rng.IntN(len(modes))]
+	w.do(unix.Chmod(w.full(n), m), "chmod %o %q", m, n)
+}
+
+func (w *world) chown() {
+	if n := w.pick(w.all); n != "" {
+		id := w.rng.IntN(3) * 1000
+		w.do(os.Lchown(w.full(n), id, id), "chown %d %q", id, n)
+	}
+}
+
+func (w *world) utimes() {
+	n, at := w.pick(append(w.all, ".")), w.time()
+	w.do(unix.UtimesNanoAt(unix.AT_FDCWD, w.full(n), []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW), "touch -d @%d.%d %q", at.Sec, at.Nsec, n)
+}
+
+func (w *world) setXattr() {
+	n, name := w.pick(append(w.files, w.dirs...)), w.pick([]string{"user.a", "user.b", "trusted.c"})
+	v := w.bytes()[:0:0]
+	for range w.rng.IntN(20) {
+		v = append(v, byte(w.rng.IntN(256)))
+	}
+	w.do(unix.Lsetxattr(w.full(n), name, v, 0), "setfattr %s=%x %q", name, v, n)
+}
+
+func (w *world) removeXattr() {
+	n, name := w.pick(append(w.files, w.dirs...)), w.pick([]string{"user.a", "user.b", "trusted.c"})
+	w.do(unix.Lremovexattr(w.full(n), name), "setfattr -x %s %q", name, n)
+}
+
+func (w *world) setACL() {
+	name, n := "system.posix_acl_access", w.pick(append(w.files, w.dirs...))
+	if w.rng.IntN(2) == 0 {
+		name, n = "system.posix_acl_default", w.pick(w.dirs)
+	}
+	w.do(unix.Lsetxattr(w.full(n), name, aclOf(uint32(1000+w.rng.IntN(3))), 0), "setfacl (%s) %q", name, n)
+}
+
+// aclOf is a list in the kernel's encoding that lets one more user read.
+func aclOf(uid uint32) []byte {
+	const none = 0xffffffff
+	b := binary.LittleEndian.AppendUint32(nil, 2)
+	for _, e := range []struct {
+		tag, perm uint16
+		id        uint32
+	}{{0x01, 7, none}, {0x02, 5, uid}, {0x04, 5, none}, {0x10, 5, none}, {0x20, 0, none}} {
+		b = binary.LittleEndian.AppendUint16(b, e.tag)
+		b = binary.LittleEndian.AppendUint16(b, e.perm)
+		b = binary.LittleEndian.AppendUint32(b, e.id)
+	}
+	return b
+}
+
+func (w *world) symlink() {
+	n, to := w.name(), w.pick([]string{"a", "../b", "/etc/passwd", "nowhere", ".", "\xff"})
+	w.do(os.Symlink(to, w.full(n)), "ln -s %q %q", to, n)
+}
+
+func (w *world) special() {
+	n := w.name()
+	if w.rng.IntN(2) == 0 {
+		w.do(unix.Mkfifo(w.full(n), 0o640), "mkfifo %q", n)
+		return
+	}
+	w.do(unix.Mknod(w.full(n), unix.S_IFCHR|0o600, int(unix.Mkdev(1, uint32(3+w.rng.IntN(3))))), "mknod %q", n)
+}
+
+func (w *world) retype() {
+	n := w.pick(w.all)
+	if n == "" {
+		return
+	}
+	w.remove(n)
+	switch w.rng.IntN(4) {
+	case 0:
+		w.write(n, w.bytes())
+	case 1:
+		w.do(os.Mkdir(w.full(n), 0o700), "mkdir %q", n)
+		w.write(filepath.Join(n, "in"), w.bytes())
+	case 2:
+		w.do(os.Symlink("in", w.full(n)), "ln -s in %q", n)
+	case 3:
+		w.do(unix.Mkfifo(w.full(n), 0o600), "mkfifo %q", n)
+	}
+}
+
+func (w *world) appendTo() {
+	f := w.pick(w.files)
+	h, err := os.OpenFile(w.full(f), os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = h.Write([]byte("more"))
+		_ = h.Close()
+	}
+	w.do(err, "append to %q", f)
+}
+
+func (w *world) truncate() {
+	f, n := w.pick(w.files), w.rng.Int64N(200_000)
+	w.do(os.Truncate(w.full(f), n), "truncate %q %d", f, n)
+}
+
+func (w *world) replace() {
+	f := w.pick(w.files)
+	if f == "" {
+		return
+	}
+	temp := w.full(filepath.Join(filepath.Dir(f), "temp"))
+	err := os.WriteFile(temp, w.bytes(), 0o600)
+	if err == nil {
+		err = os.Rename(temp, w.full(f))
+	}
+	w.do(err, "replace %q", f)
+}
+
+// drift changes the secondary behind the mirror's back, in a directory that
+// changes on the primary too and so will be visited. Only what a visit can see
+// is done: files of one name keep neither size nor time.
+func (w *world) drift(primary *world) {
+	w.look()
+	primary.look()
+	var both []string
+	for _, d := range w.dirs {
+		if slices.Contains(primary.dirs, d) {
+			both = append(both, d)
+		}
+	}
+	dir := w.pick(both)
+	if dir == "" {
+		return
+	}
+	var in, files, dirs []string
+	for _, n := range w.all {
+		if filepath.Dir(n) != dir {
+			continue
+		}
+		in = append(in, n)
+		var st unix.Stat_t
+		if unix.Lstat(w.full(n), &st) != nil {
+			continue
+		}
+		switch {
+		case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+			dirs = append(dirs, n)
+		case st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink == 1:
+			files = append(files, n)
+		}
+	}
+	n := w.pick(in)
+	stray := filepath.Join(dir, fmt.Sprintf("stray%d", w.rng.IntN(100)))
+	switch w.rng.IntN(10) {
+	case 0:
+		w.remove(n)
+	case 1:
+		w.write(stray, w.bytes())
+	case 2:
+		w.do(os.MkdirAll(w.full(filepath.Join(stray, "x")), 0o700), "mkdir -p %q/x", stray)
+		w.write(filepath.Join(stray, "x/y"), w.bytes())
+	case 3:
+		if f := w.pick(files); f != "" {
+			w.write(f, make([]byte, 300_000+w.rng.IntN(1000)))
+		}
+	case 4:
+		if f := w.pick(files); f != "" {
+			w.do(unix.Chmod(w.full(f), 0o4711), "chmod %q", f)
+			w.do(os.Lchown(w.full(f), 77, 77), "chown %q", f)
+		}
+	case 5:
+		if f := w.pick(files); f != "" {
+			at := []unix.Timespec{{Sec: 99}, {Sec: 99, Nsec: w.rng.Int64N(1e9)}}
+			w.do(unix.UtimesNanoAt(unix.AT_FDCWD, w.full(f), at, 0), "touch %q", f)
+		}
+	case 6:
+		if n != "" {
+			w.remove(n)
+			w.do(os.Symlink("/etc", w.full(n)), "ln -s /etc %q", n)
+		}
+	case 7:
+		if n != "" {
+			w.do(os.Rename(w.full(n), w.full(stray)), "mv %q %q", n, stray)
+		}
+	case 8:
+		if len(dirs) > 1 {
+			w.do(unix.Renameat2(unix.AT_FDCWD, w.full(dirs[0]), unix.AT_FDCWD, w.full(dirs[1]), unix.RENAME_EXCHANGE), "swap %q %q", dirs[0], dirs[1])
+		}
+	case 9:
+		w.write(filepath.Join(dir, ".gsyncd-host.dead.1"), w.bytes())
+	}
+	now := time.Now()
+	primary.do(os.Chtimes(primary.full(dir), now, now), "touch %q", dir)
+}

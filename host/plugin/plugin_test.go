@@ -330,6 +330,17 @@ func TestSweep(t *testing.T) {
 	if err := os.Symlink(foreign, filepath.Join(base, runPrefix+"link")); err != nil {
 		t.Fatal(err)
 	}
+	// Somebody's data under a name like ours: not a byte of it may go.
+	data := filepath.Join(base, runPrefix+"data", "deep", "tree")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "file"), []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("file", filepath.Join(base, runPrefix+"data", "a-link")); err != nil {
+		t.Fatal(err)
+	}
 	log := slog.New(slog.DiscardHandler)
 	living, err := newRunDir(base, log)
 	if err != nil {
@@ -347,10 +358,15 @@ func TestSweep(t *testing.T) {
 	for _, e := range list {
 		got = append(got, e.Name())
 	}
-	want := []string{filepath.Base(living.path), filepath.Base(second.path), runPrefix + "link", "other"}
+	want := []string{filepath.Base(living.path), filepath.Base(second.path), runPrefix + "data", runPrefix + "link", "other"}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	for _, kept := range []string{"a-link", "deep/tree/file"} {
+		if _, err := os.Lstat(filepath.Join(base, runPrefix+"data", kept)); err != nil {
+			t.Error(err)
+		}
 	}
 	if err := errors.Join(living.remove(), second.remove()); err != nil {
 		t.Error(err)

@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,9 +63,49 @@ func newRunDir(base string, log *slog.Logger) (*runDir, error) {
 	return nil, fmt.Errorf("make runtime directory: %w", last)
 }
 
-// remove removes the directory with all in it.
+// remove removes the directory, if it holds nothing but what plugins put into
+// such a one.
 func (d *runDir) remove() error {
-	return errors.Join(os.RemoveAll(d.path), d.lock.Close())
+	err := husk(d.path, 0, false)
+	if err == nil {
+		err = husk(d.path, 0, true)
+	}
+	return errors.Join(err, d.lock.Close())
+}
+
+// huskDepth is how deep a runtime directory is: its own level, and go-plugin's.
+const huskDepth = 2
+
+// husk looks at a directory, or removes it, in which there may be sockets,
+// symlinks and such directories and nothing else. Anything that could be data is
+// an error: a name in a directory for temporary files proves nothing about who
+// owns what is below it.
+func husk(path string, depth int, remove bool) error {
+	if depth > huskDepth {
+		return fmt.Errorf("%s: deeper than a runtime directory is", path)
+	}
+	list, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		at := filepath.Join(path, e.Name())
+		switch {
+		case e.IsDir():
+			err = husk(at, depth+1, remove)
+		case e.Type()&(fs.ModeSocket|fs.ModeSymlink) == 0:
+			err = fmt.Errorf("%s is no socket: not a runtime directory", at)
+		case remove:
+			err = os.Remove(at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if remove {
+		return os.Remove(path)
+	}
+	return nil
 }
 
 // lockDir opens and locks the directory that is at path and still is afterwards.
@@ -115,7 +156,7 @@ func sweep(base string, log *slog.Logger) {
 		}
 		stale := &runDir{path: path, lock: lock}
 		if err := stale.remove(); err != nil {
-			log.Warn("remove runtime directory of a dead host", "dir", path, "err", err)
+			log.Debug("left alone what looks like a runtime directory", "dir", path, "error", err)
 			continue
 		}
 		log.Debug("removed runtime directory of a dead host", "dir", path)

@@ -11,7 +11,8 @@ import (
 
 // farm is the private directory from which rsync reads. It is locked while it
 // is used: a host that starts sweeps directories of this name that nobody
-// holds, which is what a killed plugin leaves.
+// holds and that have nothing but links in them, which is what a killed plugin
+// leaves.
 type farm struct {
 	dir  string
 	lock *os.File

@@ -64,7 +64,9 @@ func pluginProc(name, root string) func(proc) bool {
 func rsyncProgram(p proc) bool { return filepath.Base(p.args[0]) == "rsync" && !rsyncAsked(p) }
 
 // rsyncAsked is for find: an rsync that tells its version, as validate asks it.
-func rsyncAsked(p proc) bool { return filepath.Base(p.args[0]) == "rsync" && p.args[len(p.args)-1] == "--version" }
+func rsyncAsked(p proc) bool {
+	return filepath.Base(p.args[0]) == "rsync" && p.args[len(p.args)-1] == "--version"
+}
 
 // opened reports whether the process has a directory open.
 func (p proc) opened(root string) bool {

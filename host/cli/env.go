@@ -18,6 +18,7 @@ type Env struct {
 	Root    bool   // running as root
 	User    string // who runs it, for canonical ssh URLs
 	Width   int    // of the terminal that Stderr is; 0: it is none
+	Height  int    // of the same
 	Version string
 	Plugins *plugin.Registry                  // the built-in plugins
 	Host    func(name string) (string, error) // resolves a host to an address

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ type live struct {
 	mu    sync.Mutex
 	out   io.Writer
 	width int
+	rows  int // of the terminal; 0: not known
 	shown int // lines now on the screen
 	last  []string
 }
@@ -43,11 +45,15 @@ func (l *live) Write(p []byte) (int, error) {
 func (l *live) show(snaps []report.Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.erase()
-	l.last = l.last[:0]
+	lines := make([]string, len(snaps))
 	for i := range snaps {
-		l.last = append(l.last, liveLine(&snaps[i]))
+		lines[i] = liveLine(&snaps[i])
 	}
+	if slices.Equal(lines, l.last) {
+		return
+	}
+	l.erase()
+	l.last = lines
 	l.draw()
 }
 
@@ -71,7 +77,13 @@ func (l *live) draw() {
 	if width <= 0 {
 		width = fallWidth
 	}
-	for _, line := range l.last {
+	lines := l.last
+	if l.rows > 2 && len(lines) >= l.rows {
+		// What has scrolled away could not be erased again.
+		more := len(lines) - (l.rows - 2)
+		lines = append(slices.Clone(lines[:l.rows-2]), fmt.Sprintf("and %d more mirrors", more))
+	}
+	for _, line := range lines {
 		// A wrapped line would be two, and could not be erased again.
 		if r := []rune(line); len(r) >= width {
 			line = string(r[:width-1])
@@ -99,8 +111,16 @@ func liveLine(s *report.Snapshot) string {
 			parts = append(parts, "ETA "+shortDuration(time.Duration(s.ETASeconds*float64(time.Second))))
 		}
 	case report.InSync, report.Waiting, report.Looking:
-		parts = append(parts, humanize.Comma(s.Entries)+" entries", bytesText(s.Bytes))
-		if !s.Synced.IsZero() {
+		entries := humanize.Comma(s.Entries) + " entries"
+		if s.Entries == 1 {
+			entries = "1 entry"
+		}
+		parts = append(parts, entries, bytesText(s.Bytes))
+		switch {
+		case s.Synced.IsZero():
+		case s.State == report.InSync:
+			parts = append(parts, "seen "+shortDuration(s.Now.Sub(s.Synced))+" ago")
+		default:
 			parts = append(parts, "in sync "+shortDuration(s.Now.Sub(s.Synced))+" ago")
 		}
 	case report.Restarting, report.Failed:

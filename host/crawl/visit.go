@@ -24,6 +24,9 @@ type Visit struct {
 	// Again names entries that failed when Since was set: nothing vouches for
 	// them.
 	Again map[string]struct{}
+	// Begun says that filling the directory began and did not end, as far as is
+	// known. Its entries appear complete, but its own attributes are set last.
+	Begun bool
 	// Xattrs says that both listings carry extended attributes.
 	Xattrs bool
 }
@@ -42,7 +45,7 @@ func NewVisit(raw []byte, dir sdk.FileID, now sdk.Time, full bool) Visit {
 	if err != nil || m.Dir != dir || dir.IsZero() || m.Since.Compare(now) > 0 {
 		return Visit{Trust: TrustNothing}
 	}
-	return Visit{Trust: TrustSince, Since: m.Since}
+	return Visit{Trust: TrustSince, Since: m.Since, Begun: m.XTime.IsZero()}
 }
 
 // sameIfLooks reports whether equal looks settle it for the entry.

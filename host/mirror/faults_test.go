@@ -25,6 +25,7 @@ type faults struct {
 	rng   *rand.Rand
 	calls int
 	dead  error
+	short int // listings of the primary that were not whole
 	kill  context.CancelFunc
 	log   []string
 }
@@ -97,6 +98,16 @@ func (f *faults) over() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.dead
+}
+
+// shortened counts the listings of the primary that were not whole.
+func (f *faults) shortened() int {
+	if f == nil {
+		return 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.short
 }
 
 func (f *faults) source() *hooks { return f.hooks("primary") }
@@ -234,6 +245,9 @@ func (s *faultySink) Entry(e *sdk.Entry) error {
 		return nil
 	}
 	if s.chance(s.rate / 16) {
+		s.mu.Lock()
+		s.short++
+		s.mu.Unlock()
 		return s.sink.Entry(&sdk.Entry{Name: e.Name, Err: s.any(s.side+" lstat", s.req.Dirs[s.dir].Join(e.Name))})
 	}
 	return s.sink.Entry(e)
@@ -245,6 +259,11 @@ func (s *faultySink) EndDir(i int, err *sdk.Error) error {
 	}
 	if s.off != nil {
 		err = s.off
+		s.mu.Lock()
+		if s.side == "primary" {
+			s.short++
+		}
+		s.mu.Unlock()
 	}
 	return s.sink.EndDir(i, err)
 }

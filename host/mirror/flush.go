@@ -102,8 +102,11 @@ func (t *turn) applyEntryOps(ctx context.Context, ops []entryOp) error {
 			t.noteLost(res.Lost)
 			failed = res.Err != nil
 		}
-		if failed && res.Err != nil && o.node != nil {
+		if failed && res.Err != nil && (o.node != nil || o.child != nil && !o.child.failed) {
 			t.ledger.raise(o.op.Path, sdk.Secondary, res.Err)
+		}
+		if failed && o.must && res.Err.Kind != sdk.KindNotExist {
+			return fmt.Errorf("change the secondary: %w", res.Err)
 		}
 		if !failed && !o.own {
 			count(&counts, o.op.Kind)

@@ -51,6 +51,9 @@ func (n *node) mark(since sdk.Time) crawl.Mark {
 	return crawl.Mark{XTime: n.xtime, Dir: n.id, Since: since}
 }
 
+// self stands among a directory's names for its own attributes.
+const self = "."
+
 // failName notes that the entry called name was not done.
 func (n *node) failName(name string) {
 	n.failed = true

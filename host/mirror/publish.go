@@ -192,7 +192,7 @@ func (t *turn) setDirs(ctx context.Context, wave []*node) error {
 	for i, n := range nodes {
 		e := &entries[i]
 		if e.Err != nil || e.ID != n.id {
-			n.failed = true // not what was visited: the next pass tells
+			n.failName(self) // not what was visited: the next pass tells
 			continue
 		}
 		ops = append(ops, sdk.Op{Kind: sdk.OpSetMeta, Path: n.path, Meta: sdk.MetaOf(e, n.mask)})
@@ -206,7 +206,7 @@ func (t *turn) setDirs(ctx context.Context, wave []*node) error {
 		t.noteLost(res.Lost)
 		if res.Err != nil {
 			t.ledger.raise(of[i].path, sdk.Secondary, res.Err)
-			of[i].failed = true
+			of[i].failName(self)
 		}
 	}
 	return nil

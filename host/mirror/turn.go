@@ -57,8 +57,9 @@ type entryOp struct {
 	node  *node
 	name  string
 	op    sdk.Op
-	child *node // of OpMkdir
+	child *node // a new directory, which is entered only if this is done
 	own   bool  // our bookkeeping: does not count
+	must  bool  // if it cannot be done the turn ends
 }
 
 // Thresholds at which what is staged gets published while the walk goes on:
@@ -201,9 +202,10 @@ func (t *turn) result(r mover.Result) {
 	})
 	if r.Err != nil {
 		if r.Err.Kind == sdk.KindNotExist {
-			// Gone since it was listed: the next pass tells.
+			// Gone since it was listed: the next pass tells. It may come back as it
+			// was, if a directory above was away for a moment, so it is remembered.
 			t.mu.Lock()
-			n.failed = true
+			n.failName(name)
 			t.release(n)
 			t.mu.Unlock()
 			return

@@ -123,9 +123,11 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	n.self = *selfP
 	if selfS != nil {
 		n.mask = w.policy.MetaDiff(selfP, selfS, v.Xattrs)
-		if !(v.Trust == crawl.TrustSince && selfP.Ctime.Compare(v.Since) < 0) {
+		_, failed := v.Again[self]
+		if failed || v.Begun || !(v.Trust == crawl.TrustSince && selfP.Ctime.Compare(v.Since) < 0) {
 			n.mask = sdk.MetaAll
 		}
+		w.begin(n, selfS)
 	} else {
 		n.mask = sdk.MetaAll
 	}
@@ -168,6 +170,27 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		w.mu.Unlock()
 	}
 	return nil
+}
+
+// begin replaces the mark of a directory about to be changed by one that claims
+// nothing yet, where it is not such a mark already. A mark that still holds is
+// met when everything is compared: if that broke off half-way, the mark would
+// hide what was left undone. And a directory of ours without a mark would, after
+// a kill, be looked at as one that others filled.
+func (w *walker) begin(n *node, s *sdk.Entry) {
+	begun := crawl.Mark{Dir: n.id, Since: w.since}
+	op := entryOp{own: true}
+	m, err := crawl.DecodeMark(s.Mark)
+	switch {
+	case err == nil && w.full && !m.XTime.IsZero():
+		begun.Dir, begun.Since = m.Dir, m.Since
+		op.must = true
+	case s.Mark == nil && w.Session.Adopted:
+	default:
+		return
+	}
+	op.op = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode()}
+	w.ops = append(w.ops, op)
 }
 
 // visitOf says how far equal looks count in n.
@@ -305,7 +328,7 @@ func (w *walker) makeDir(n *node, name string, a crawl.Action) {
 	child.fresh = true
 	op.child = child
 	begun := crawl.Mark{Dir: a.P.ID, Since: w.since}
-	w.ops = append(w.ops, op, entryOp{op: sdk.Op{Kind: sdk.OpSetMark, Path: path, Mark: begun.Encode()}, own: true})
+	w.ops = append(w.ops, op, entryOp{op: sdk.Op{Kind: sdk.OpSetMark, Path: path, Mark: begun.Encode()}, child: child, own: true})
 	w.dirs = append(w.dirs, child)
 }
 

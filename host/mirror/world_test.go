@@ -110,7 +110,26 @@ func (w *world) remove(rel string) {
 }
 
 func (w *world) write(rel string, data []byte) {
-	w.do(os.WriteFile(w.full(rel), data, 0o644), "write %q %d bytes", rel, len(data))
+	h, err := w.open(rel, os.O_CREATE|os.O_TRUNC)
+	if err == nil {
+		_, err = h.Write(data)
+		_ = h.Close()
+	}
+	w.do(err, "write %q %d bytes", rel, len(data))
+}
+
+// open opens a file for writing and nothing else: names lead through links that
+// the world made itself, and nothing outside of it may be touched.
+func (w *world) open(rel string, flags int) (*os.File, error) {
+	root, err := os.OpenRoot(w.root)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	if st, err := root.Lstat(rel); err == nil && !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("no regular file")
+	}
+	return root.OpenFile(rel, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|flags, 0o644)
 }
 
 func (w *world) ops() []func() {
@@ -128,6 +147,17 @@ func (w *world) ops() []func() {
 	}
 }
 
+func (w *world) create(rel string, data []byte) error {
+	h, err := w.open(rel, os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	if _, err := h.Write(data); err != nil {
+		return err
+	}
+	return h.Close()
+}
+
 // sneak writes other bytes of the same length and sets the time back.
 func (w *world) sneak() {
 	f := w.pick(w.files)
@@ -143,7 +173,7 @@ func (w *world) sneak() {
 	for i := range b {
 		b[i] = byte('A' + w.rng.IntN(26))
 	}
-	h, err := os.OpenFile(w.full(f), os.O_WRONLY, 0)
+	h, err := w.open(f, 0)
 	if err == nil {
 		_, err = h.Write(b)
 		_ = h.Close()
@@ -192,7 +222,7 @@ func (w *world) breakLink() {
 	}
 	temp := w.full(filepath.Join(filepath.Dir(f), "copy"))
 	if err == nil {
-		err = os.WriteFile(temp, data, 0o644)
+		err = w.create(filepath.Join(filepath.Dir(f), "copy"), data)
 	}
 	if err == nil {
 		_ = os.Lchown(temp, int(st.Uid), int(st.Gid))
@@ -259,7 +289,7 @@ func aclOf(uid uint32) []byte {
 }
 
 func (w *world) symlink() {
-	n, to := w.name(), w.pick([]string{"a", "../b", "/etc/passwd", "nowhere", ".", "\xff"})
+	n, to := w.name(), w.pick([]string{"a", "../b", "../../away", "nowhere", ".", "\xff"})
 	w.do(os.Symlink(to, w.full(n)), "ln -s %q %q", to, n)
 }
 
@@ -293,7 +323,7 @@ func (w *world) retype() {
 
 func (w *world) appendTo() {
 	f := w.pick(w.files)
-	h, err := os.OpenFile(w.full(f), os.O_WRONLY|os.O_APPEND, 0)
+	h, err := w.open(f, os.O_APPEND)
 	if err == nil {
 		_, err = h.Write([]byte("more"))
 		_ = h.Close()
@@ -312,7 +342,7 @@ func (w *world) replace() {
 		return
 	}
 	temp := w.full(filepath.Join(filepath.Dir(f), "temp"))
-	err := os.WriteFile(temp, w.bytes(), 0o600)
+	err := w.create(filepath.Join(filepath.Dir(f), "temp"), w.bytes())
 	if err == nil {
 		err = os.Rename(temp, w.full(f))
 	}
@@ -360,8 +390,10 @@ func (w *world) drift(primary *world) {
 	case 1:
 		w.write(stray, w.bytes())
 	case 2:
-		w.do(os.MkdirAll(w.full(filepath.Join(stray, "x")), 0o700), "mkdir -p %q/x", stray)
-		w.write(filepath.Join(stray, "x/y"), w.bytes())
+		if err := os.Mkdir(w.full(stray), 0o700); err == nil { // not there before: no link leads away
+			w.do(os.Mkdir(w.full(filepath.Join(stray, "x")), 0o700), "mkdir -p %q/x", stray)
+			w.write(filepath.Join(stray, "x/y"), w.bytes())
+		}
 	case 3:
 		if f := w.pick(files); f != "" {
 			w.write(f, make([]byte, 300_000+w.rng.IntN(1000)))
@@ -379,7 +411,7 @@ func (w *world) drift(primary *world) {
 	case 6:
 		if n != "" {
 			w.remove(n)
-			w.do(os.Symlink("/etc", w.full(n)), "ln -s /etc %q", n)
+			w.do(os.Symlink("away", w.full(n)), "ln -s away %q", n)
 		}
 	case 7:
 		if n != "" {

@@ -66,7 +66,7 @@ func parse(args []string, stderr io.Writer) (*bench, []string, error) {
 	fs.SetOutput(stderr)
 	known := caseNames()
 	fs.StringVar(&b.bin, "bin", "bin/gsyncd-host", "the gsyncd-host to measure")
-	fs.StringVar(&b.cache, "cache", "/var/cache/gsyncd-host-bench", "where downloaded sources are kept")
+	fs.StringVar(&b.cache, "cache", "/var/cache/gsyncd-bench", "where downloaded sources are kept")
 	work := fs.String("work", os.TempDir(), "where images are made: a directory with 30 GB free")
 	fs.IntVar(&b.rounds, "rounds", 3, "rounds of each case")
 	list := fs.String("case", strings.Join(known, ","), "cases to run")
@@ -93,7 +93,7 @@ func parse(args []string, stderr io.Writer) (*bench, []string, error) {
 	if _, err = os.Stat(b.bin); err != nil {
 		return nil, nil, fmt.Errorf("find the program: %w", err)
 	}
-	b.work = filepath.Join(*work, fmt.Sprintf("gsyncd-host-bench.%d", os.Getpid()))
+	b.work = filepath.Join(*work, fmt.Sprintf("gsyncd-bench.%d", os.Getpid()))
 	return b, names, nil
 }
 

@@ -77,7 +77,10 @@ func TestStops(t *testing.T) {
 			})
 		}},
 		{name: "in a check", group: true, body: "transfer \"rsync\" {}", at: func(pl *place, t *testing.T, h *host) {
-			h.until("an rsync", func() bool { return len(pl.find(t, rsyncAsked)) > 0 })
+			h.until("the check", func() bool {
+				_, err := os.Stat(filepath.Join(pl.bin(), "rsync.ran"))
+				return err == nil
+			})
 		}},
 		{name: "with a frozen secondary", body: "transfer \"stream\" {}\n limits { rate = \"2MiB/s\" }", at: func(pl *place, t *testing.T, h *host) {
 			pl.copying(t, h)
@@ -90,7 +93,7 @@ func TestStops(t *testing.T) {
 		sig := signals[i%len(signals)]
 		t.Run(m.name+" "+sig.String(), func(t *testing.T) {
 			t.Parallel()
-			if strings.Contains(m.name, "rsync") {
+			if strings.Contains(m.name, "slow rsync") {
 				needRsync(t)
 			}
 			pl := newPlace(t)
@@ -98,6 +101,9 @@ func TestStops(t *testing.T) {
 			pl.write(t, "big", old)
 			pl.once(t, pl.p, pl.s)
 			pl.write(t, "big", bytes.Repeat([]byte("a new version, and a large one. "), 1<<20))
+			if m.name == "in a check" {
+				pl.slowRsync(t)
+			}
 			h := pl.start(t, "-c", pl.config(t, m.body))
 			m.at(pl, t, h)
 			pid := h.cmd.Process.Pid
@@ -113,7 +119,7 @@ func TestStops(t *testing.T) {
 			}
 			pl.noProcess(t)
 			pl.whole(t, old)
-			pl.once(t, pl.p, pl.s)
+			pl.once(t, "--config", pl.config(t, "transfer \"stream\" {}"))
 			pl.clean(t)
 			if !pl.inSync(t) {
 				t.Error("the trees differ in the end")
@@ -129,6 +135,15 @@ func (pl *place) copying(t *testing.T, h *host) {
 		left, err := leftovers(pl.s)
 		return err == nil && len(left) > 0
 	})
+}
+
+// slowRsync puts a program in front of rsync that takes long to say its version.
+func (pl *place) slowRsync(t *testing.T) {
+	t.Helper()
+	script := "#!/bin/sh\n: >\"$0.ran\"\nexec sleep 60\n"
+	if err := os.WriteFile(filepath.Join(pl.bin(), "rsync"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // whole checks that the secondary's file is one whole version.

@@ -13,9 +13,10 @@ import (
 // as its schedule says: 2 % of a core. The bound is wide, since machines differ;
 // what it catches is a program that spins.
 func TestIdleCost(t *testing.T) {
+	t.Parallel()
 	const (
 		dirs, files = 200, 100
-		span        = 6 * time.Second
+		span        = 5 * time.Second
 		bound       = 0.10
 	)
 	pl := newPlace(t)

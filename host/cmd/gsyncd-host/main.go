@@ -45,8 +45,8 @@ func run() int {
 	if u, err := user.Current(); err == nil {
 		env.User = u.Username
 	}
-	if width, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
-		env.Width = width
+	if width, height, err := term.GetSize(int(os.Stderr.Fd())); err == nil && os.Getenv("TERM") != "dumb" {
+		env.Width, env.Height = width, height
 	}
 	return cli.Run(ctx, env)
 }

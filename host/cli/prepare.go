@@ -116,6 +116,11 @@ func load(env *Env, f *configFlags, args []string) (*config.Config, []*config.Mi
 		cfg, diags := config.FromURLs(sides[0], sides[1], opts)
 		return cfg, cfg.Mirrors, diags, nil
 	}
+	for _, arg := range args {
+		if strings.ContainsAny(arg, "/:") {
+			return nil, nil, nil, usage(fmt.Errorf("%s is a path or URL, of which there must be two: PRIMARY SECONDARY", arg))
+		}
+	}
 	if opts.Path == "" {
 		opts.Path = defaultConfig(env)
 		if _, err := os.Stat(opts.Path); errors.Is(err, fs.ErrNotExist) {

@@ -119,7 +119,11 @@ func checkTarget(path string) []schema.Diagnostic {
 		return complain(quote(dir)+" is not a directory", "Remove it or choose another path.")
 	}
 	if err := writable(dir, st); err != nil {
-		return complain("the directory "+quote(dir)+" cannot be written: "+reason(err), "Run as a user who may write it.")
+		cure := "Run as a user who may write it."
+		if errors.Is(err, syscall.EROFS) {
+			cure = "Mount its filesystem for writing."
+		}
+		return complain("the directory "+quote(dir)+" cannot be written: "+reason(err), cure)
 	}
 	if localfs.Privileged() {
 		return nil

@@ -46,7 +46,7 @@ func (m *Mirror) bind(ctx context.Context) error {
 			return err
 		}
 	}
-	if now == m.Session {
+	if now == m.Session && !m.Adopt {
 		return nil
 	}
 	if err := m.SaveSession(now); err != nil {
@@ -87,8 +87,8 @@ func (m *Mirror) adopted(inSync bool) error {
 	return nil
 }
 
-// verify makes sure, before anything is removed, that both sides still are what
-// they were.
+// verify makes sure, at every look and again before anything is removed, that
+// both sides still are what they were.
 func (m *Mirror) verify(ctx context.Context) error {
 	var now Session
 	var err error

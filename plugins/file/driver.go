@@ -145,7 +145,7 @@ func (d *driver) OpenSource(_ context.Context, req sdk.OpenRequest) (sdk.Source,
 	if err != nil {
 		return nil, err
 	}
-	s := &source{tree: t, beacon: newBeacon(t.root)}
+	s := &source{tree: t, beacon: newBeacon(t.root, t.set.crossMounts)}
 	t.info = sdk.Info{Features: sourceFeatures(t.root, s.beacon), Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	t.onClose = s.beacon.close
 	return s, nil

@@ -14,7 +14,7 @@ import (
 func asRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: owners, devices and trusted attributes")
+		t.Skip("SKIPPED, NOT TESTED: needs root: owners, devices and trusted attributes")
 	}
 }
 

@@ -116,6 +116,7 @@ func New(cfg Config) *Mirror {
 // entry would look at all the others again.
 type partial struct {
 	path  sdk.Path
+	on    sdk.FileID // the secondary's directory: another may be moved there
 	since sdk.Time
 	again map[string]struct{}
 }

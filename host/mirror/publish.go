@@ -168,7 +168,7 @@ func (t *turn) settle(ctx context.Context) error {
 		for _, n := range wave {
 			if n.failed {
 				if n.visited {
-					t.partial[n.id] = partial{path: n.path, since: t.since, again: n.again}
+					t.partial[n.id] = partial{path: n.path, on: n.on, since: t.since, again: n.again}
 				}
 			} else {
 				t.final = append(t.final, n)

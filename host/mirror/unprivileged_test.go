@@ -19,7 +19,7 @@ const (
 // trees that it owns.
 func TestUnprivileged(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to become somebody else; TestUnprivilegedChild runs as it is")
+		t.Skip("SKIPPED, NOT TESTED: needs root, to become somebody else; TestUnprivilegedChild runs as it is")
 	}
 	base, err := os.MkdirTemp("", "gsyncd-unprivileged-") //nolint:usetesting // t.TempDir is root's alone
 	if err != nil {

@@ -129,6 +129,9 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		w.lost(n, sdk.Primary, nil)
 		return nil
 	}
+	if selfS != nil {
+		n.on = selfS.ID
+	}
 	v := w.visitOf(n, selfP, selfS)
 	n.self = *selfP
 	if selfS != nil {
@@ -228,7 +231,7 @@ func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
 	w.mu.Lock()
 	part, ok := w.partial[n.id]
 	w.mu.Unlock()
-	if ok && !w.full && v.Trust == crawl.TrustSince && part.path == n.path {
+	if ok && !w.full && v.Trust == crawl.TrustSince && part.path == n.path && part.on == n.on && !n.on.IsZero() {
 		v.Since, v.Again = part.since, part.again
 	}
 	return v

@@ -182,6 +182,9 @@ func TestOnceStopped(t *testing.T) {
 func needRsync(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("rsync"); err != nil {
-		t.Skip("rsync is not installed")
+		if os.Getenv("CI") != "" {
+			t.Fatal("rsync is not installed (apt install rsync)")
+		}
+		t.Skip("SKIPPED, NOT TESTED: rsync is not installed (apt install rsync)")
 	}
 }

@@ -239,7 +239,7 @@ func TestCloseKillsStopped(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > process.StopGrace+time.Second {
 		t.Errorf("took %s", took)
 	}
 	if _, err := s.Start(t.Context(), KindDriver, "mem", ""); !errors.Is(err, errClosed) {

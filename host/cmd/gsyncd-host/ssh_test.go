@@ -62,7 +62,7 @@ func TestSSHAgentKilled(t *testing.T) {
 	for i := range 400 {
 		pl.write(t, fmt.Sprintf("d%d/f%d", i%20, i), make([]byte, 100<<10))
 	}
-	config := pl.config(t, `limits { rate = "20MiB/s" }`+"\nretry { min = \"100ms\" }")
+	config := pl.config(t, `limits { rate = "8MiB/s" }`+"\nretry { min = \"100ms\" }")
 	text, err := os.ReadFile(config)
 	check(t, err)
 	check(t, os.WriteFile(config, []byte(strings.Replace(string(text), fmt.Sprintf("%q", pl.s), fmt.Sprintf("%q", s.far()), 1)), 0o600))

@@ -58,15 +58,13 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 	s.file(filepath.Join(dir, "authorized"), string(ssh.MarshalAuthorizedKey(client)))
 	s.file(filepath.Join(pl.home(), "known_hosts"), knownhosts.Line([]string{knownhosts.Normalize(s.address())}, s.hostKey)+"\n")
 	s.clientConfig("")
-	self, err := os.Executable()
-	check(t, err)
-	s.file(filepath.Join(pl.bin(), programName), fmt.Sprintf("#!/bin/bash\nexec -a %s %s \"$@\"\n", programName, self))
-	check(t, os.Chmod(filepath.Join(pl.bin(), programName), 0o755))
+	s.program("#!/bin/bash\n" + s.wrapper())
 	config := filepath.Join(dir, "config")
 	s.file(config, strings.Join([]string{
 		"ListenAddress 127.0.0.1:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
 		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
-		"KbdInteractiveAuthentication no", "MaxStartups 100", "SetEnv PATH=" + pl.bin() + ":" + os.Getenv("PATH"), "",
+		"KbdInteractiveAuthentication no", "MaxStartups 100", // The home is the test's, so that no start-up file of the user's shell counts.
+		"SetEnv PATH=" + pl.bin() + ":" + os.Getenv("PATH") + " HOME=" + pl.dir, "",
 	}, "\n"))
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
 	var said syncBuffer
@@ -92,6 +90,13 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 		return err == nil
 	})
 	return s
+}
+
+// wrapper is a line of a shell that becomes the program.
+func (s *sshd) wrapper() string {
+	self, err := os.Executable()
+	check(s.t, err)
+	return fmt.Sprintf("exec -a %s %s \"$@\"\n", programName, self)
 }
 
 // home is where the user's ssh keeps its things.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -51,10 +52,13 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	}
 	timed, cancel := context.WithTimeout(ctx, f.hop.timeout)
 	defer cancel()
+	// An agent that does not read its input does not end with it.
+	stop := context.AfterFunc(timed, func() { closeAll(f.clients) })
 	f.stream, err = process.DialStream(timed, f.agent, process.StreamOptions{
 		Program: Version, Silence: f.hop.keepalive,
 		Peer: "the agent on " + f.hop.alias, Why: f.agent.why,
 	})
+	stop()
 	if err != nil {
 		return nil, f.agent.greetingError(ctx, err)
 	}
@@ -82,7 +86,7 @@ func (f *far) refused(ctx context.Context, err error) error {
 	}
 	for _, d := range f.driver.Check(ctx, f.request) {
 		if !d.Warning {
-			return &sdk.Error{Kind: e.Kind, Op: "open on " + f.hop.alias, Errno: e.Errno, Msg: d.Summary + "; " + d.Detail}
+			return &sdk.Error{Kind: e.Kind, Op: "open on " + f.hop.alias, Msg: d.Summary + " (" + strings.TrimSuffix(d.Detail, ".") + ")"}
 		}
 	}
 	return err

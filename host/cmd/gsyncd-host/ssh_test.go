@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -51,35 +50,5 @@ func TestSSHPrimary(t *testing.T) {
 	if !pl.inSync(t) {
 		t.Error("the trees differ")
 	}
-	s.gone()
-}
-
-// TestSSHAgentKilled kills the far agent in the middle of a transfer.
-func TestSSHAgentKilled(t *testing.T) {
-	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	for i := range 400 {
-		pl.write(t, fmt.Sprintf("d%d/f%d", i%20, i), make([]byte, 100<<10))
-	}
-	config := pl.config(t, `limits { rate = "8MiB/s" }`+"\nretry { min = \"100ms\" }")
-	text, err := os.ReadFile(config)
-	check(t, err)
-	check(t, os.WriteFile(config, []byte(strings.Replace(string(text), fmt.Sprintf("%q", pl.s), fmt.Sprintf("%q", s.far()), 1)), 0o600))
-	h := start(t, pl.command("run", "-c", config), nil)
-	var agents []proc
-	h.until("the transfer is under way", func() bool {
-		agents = pl.find(t, agentProc)
-		staged, _ := filepath.Glob(filepath.Join(pl.s, "*", "*"))
-		return len(agents) == 1 && len(staged) > 20
-	})
-	agents[0].signal(syscall.SIGKILL)
-	h.until("the mirror begins again and ends well", func() bool {
-		return h.said("the mirror stopped and will be tried again") > 0 && pl.inSync(t)
-	})
-	if h.said("the agent on far is gone") == 0 {
-		t.Error("nobody said that the agent was gone")
-	}
-	h.stop(syscall.SIGTERM)
 	s.gone()
 }

@@ -63,8 +63,10 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 	s.file(config, strings.Join([]string{
 		"ListenAddress 127.0.0.1:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
 		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
-		"KbdInteractiveAuthentication no", "MaxStartups 100", // The home is the test's, so that no start-up file of the user's shell counts.
-		"SetEnv PATH=" + pl.bin() + ":" + os.Getenv("PATH") + " HOME=" + pl.dir, "",
+		"KbdInteractiveAuthentication no", "MaxStartups 100",
+		// The home is the test's, so that no start-up file of the user's shell
+		// counts, and so is the one gsyncd-host in the PATH.
+		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin HOME=" + pl.dir, "",
 	}, "\n"))
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
 	var said syncBuffer

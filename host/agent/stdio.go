@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // stdio is a process's input and output as one stream.
@@ -13,21 +14,23 @@ type stdio struct{ in, out *os.File }
 
 var _ io.ReadWriteCloser = (*stdio)(nil)
 
-// Stdio joins an input and an output, both pipes or sockets, whose files belong
-// to it from now on. Unlike with the files as they are, closing it ends a read
-// or write that is under way: what the agent must be able to do when the other
-// end hangs.
+// Stdio joins an input and an output, both pipes or sockets, and closes their
+// files. Unlike with those, closing the stream ends a read or write that is under
+// way: what the agent must be able to do when the other end hangs.
 func Stdio(in, out *os.File) (io.ReadWriteCloser, error) {
 	s := &stdio{}
 	for _, f := range []struct {
 		from *os.File
 		to   **os.File
 	}{{in, &s.in}, {out, &s.out}} {
-		fd := f.from.Fd()
-		if err := syscall.SetNonblock(int(fd), true); err != nil {
+		fd, err := unix.FcntlInt(f.from.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			err = errors.Join(f.from.Close(), unix.SetNonblock(fd, true))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("prepare %s: %w", f.from.Name(), err)
 		}
-		*f.to = os.NewFile(fd, f.from.Name())
+		*f.to = os.NewFile(uintptr(fd), f.from.Name())
 	}
 	return s, nil
 }

@@ -86,7 +86,7 @@ func (c *sshConfig) file(name, dir string, active bool, depth int) error {
 
 func (c *sshConfig) include(patterns []string, dir string, depth int) error {
 	if depth >= maxInclude {
-		return errors.New("Include goes too deep")
+		return errors.New("files include each other too deep")
 	}
 	for _, p := range patterns {
 		p = expandHome(p, c.home)
@@ -95,7 +95,7 @@ func (c *sshConfig) include(patterns []string, dir string, depth int) error {
 		}
 		files, err := filepath.Glob(p)
 		if err != nil {
-			return fmt.Errorf("Include %s: %w", p, err)
+			return fmt.Errorf("include %s: %w", p, err)
 		}
 		for _, file := range files {
 			if err := c.file(file, dir, true, depth+1); err != nil {

@@ -90,7 +90,7 @@ func TestConfigErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"Host far\n  IdentityFile \"x\n", "config:2: a quote is not closed"},
 		{"Port\n", "config:1: nothing follows port"},
-		{"Include config\n", "Include goes too deep"},
+		{"Include config\n", "files include each other too deep"},
 		{"ConnectTimeout soon\n", `connecttimeout "soon" is no number`},
 		{"StrictHostKeyChecking maybe\n", `"maybe" is not known`},
 		{"ProxyCommand nc\n", "not supported; use ProxyJump"},

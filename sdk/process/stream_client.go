@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -22,6 +23,9 @@ type Stream struct {
 	raw     *streamConn
 	conn    *grpc.ClientConn
 	options StreamOptions
+
+	closing sync.Once
+	closed  error
 }
 
 // DialStream meets the agent at the other end of a stream of bytes. What comes
@@ -76,8 +80,9 @@ func (s *Stream) Driver(ctx context.Context) (sdk.Driver, error) {
 // Close ends the stream, and with it all that was opened through it. It may be
 // called twice.
 func (s *Stream) Close() error {
-	if err := errors.Join(s.conn.Close(), s.raw.Close()); err != nil && !errors.Is(err, grpc.ErrClientConnClosing) {
-		return fmt.Errorf("close stream: %w", err)
+	s.closing.Do(func() { s.closed = errors.Join(s.conn.Close(), s.raw.Close()) })
+	if s.closed != nil {
+		return fmt.Errorf("close stream: %w", s.closed)
 	}
 	return nil
 }

@@ -71,7 +71,6 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
 	var said syncBuffer
 	cmd.Stderr = &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	check(t, cmd.Start())
 	s.pid = cmd.Process.Pid
 	t.Cleanup(func() {

@@ -45,13 +45,3 @@ func (c *Config) Select(names []string) ([]*Mirror, diag.List) {
 	}
 	return out, diags
 }
-
-// Plugin returns the declaration of a plugin, or nil.
-func (c *Config) Plugin(kind PluginKind, name string) *Plugin {
-	for _, p := range c.Plugins {
-		if p.Kind == kind && p.Name == name {
-			return p
-		}
-	}
-	return nil
-}

@@ -63,6 +63,7 @@ func (l *loader) declarations(bodies []*hclsyntax.Body) {
 	for _, b := range blocks["mirror"] {
 		l.mirror(b)
 	}
+	l.sharedSecondaries()
 	if len(blocks["mirror"]) == 0 && !l.diags.HasErrors() {
 		l.none()
 	}

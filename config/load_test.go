@@ -118,12 +118,12 @@ plugin "transfer" "mine" {
 	if got := cfg.Mirrors[1].Primary.URL.Path(); len(cfg.Mirrors) != 2 || cfg.Mirrors[0].Name != "a" || got != "/home/me" {
 		t.Errorf("mirrors %v, primary %q", cfg.Mirrors, got)
 	}
-	p := cfg.Plugin(config.TransferPlugin, "mine")
-	if p == nil || p.Source != filepath.Join(dir, "bin/mine") || p.SHA256 != strings.Repeat("ab", 32) {
-		t.Errorf("plugin %+v", p)
-	}
-	if cfg.Plugin(config.DriverPlugin, "mine") != nil {
-		t.Error("a transfer plugin is found as a driver")
+	wantPlugins := []*config.Plugin{{
+		Kind: config.TransferPlugin, Name: "mine",
+		Source: filepath.Join(dir, "bin/mine"), SHA256: strings.Repeat("ab", 32),
+	}}
+	if d := cmp.Diff(wantPlugins, cfg.Plugins, places); d != "" {
+		t.Error(d)
 	}
 
 	some, diags := cfg.Select([]string{"b", "b"})

@@ -129,7 +129,7 @@ func (l *loader) driver(m *Mirror, b *hclsyntax.Block, scope string) {
 	case !m.Primary.URL.IsZero() && !m.Secondary.URL.IsZero() && m.Primary.URL.Scheme() != name && m.Secondary.URL.Scheme() != name:
 		l.diags.Add(diag.Diagnostic{
 			Severity: diag.Warning,
-			Summary:  fmt.Sprintf("no side of %s is a %s:// URL", m.what(), name),
+			Summary:  fmt.Sprintf("no side of %s has the scheme %q", m.what(), name),
 			Detail:   "the block has no effect",
 			Subject:  header,
 		})

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -89,4 +90,50 @@ func (l *loader) relation(m *Mirror) {
 		d.Detail = "it is so once symbolic links are followed"
 	}
 	l.diags.Add(d)
+}
+
+// sharedSecondaries refuses two mirrors that would write into one tree, where
+// each would remove what the other brought.
+func (l *loader) sharedSecondaries() {
+	owners := map[string]*Mirror{}
+	for _, m := range l.cfg.Mirrors {
+		url := m.Secondary.URL
+		if url.IsZero() {
+			continue
+		}
+		if other := owners[treeKey(url)]; other != nil {
+			l.collision(m, other, "is")
+			continue
+		}
+		owners[treeKey(url)] = m
+	}
+	for _, m := range l.cfg.Mirrors {
+		if m.Secondary.URL.Scheme() != resurl.File {
+			continue
+		}
+		for path := m.Secondary.URL.Path(); path != "/"; {
+			path = filepath.Dir(path)
+			if other := owners[resurl.File+":"+path]; other != nil && other != m {
+				l.collision(m, other, "lies inside")
+				break
+			}
+		}
+	}
+}
+
+// treeKey names a tree; of a directory of this machine with its plain path.
+func treeKey(u resurl.URL) string {
+	if u.Scheme() == resurl.File {
+		return resurl.File + ":" + u.Path()
+	}
+	return u.Long()
+}
+
+func (l *loader) collision(m, other *Mirror, how string) {
+	l.diags.Add(diag.Diagnostic{
+		Summary: fmt.Sprintf("the secondary of %s %s that of %s", m.what(), how, other.what()),
+		Detail:  "each would remove what the other brings: give every mirror a secondary of its own",
+		Subject: m.Secondary.Range,
+		Related: []diag.Related{{Message: "the other one is here", Range: other.Secondary.Range}},
+	})
 }

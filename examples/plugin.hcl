@@ -1,18 +1,19 @@
-# A driver that somebody else wrote. The program is run only if its checksum is
-# the one written here: sha256sum /opt/gsyncd/driver-s3
+# A driver that is not built in: the one in examples/driver, made with
+# "go build -o /usr/local/lib/gsyncd-host/only ./examples/driver". The program is
+# run only if its checksum is the one written here, as sha256sum prints it.
 
-plugin "driver" "s3" {
-  source = "/opt/gsyncd/driver-s3"
-  sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-  env    = ["AWS_PROFILE"]
+plugin "driver" "only" {
+  source = "/usr/local/lib/gsyncd-host/only"
+  sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  env    = ["TZ"] # variables of the host's environment that it may see
 }
 
 mirror "pictures" {
-  primary   = "/srv/pictures"
-  secondary = "s3://bucket/pictures"
+  primary   = "only:///srv/home"
+  secondary = "/mnt/mirror/pictures"
 
   # The settings in here are the plugin's own.
-  driver "s3" {
-    region = "eu-central-1"
+  driver "only" {
+    suffixes = [".jpg", ".raw"]
   }
 }

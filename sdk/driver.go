@@ -39,9 +39,9 @@ func (r Role) String() string {
 
 // Descriptor tells what a driver is, without I/O.
 type Descriptor struct {
-	Name    string   // the driver's name, as in a driver block's label
+	Name    string   // as in the label of its plugin block
 	Version string   // of the plugin, for people
-	Schemes []string // URL schemes it opens
+	Schemes []string // URL schemes it opens; its name is one
 	Roles   []Role   // sides it can play
 	Schema  schema.Schema
 }

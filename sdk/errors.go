@@ -66,8 +66,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Is makes errors.Is work with the standard library's sentinels, and with
-// another *Error that has a Kind alone.
+// Is makes errors.Is work with the standard library's sentinels.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case fs.ErrNotExist:

@@ -116,6 +116,11 @@ func load(env *Env, f *configFlags, args []string) (*config.Config, []*config.Mi
 		cfg, diags := config.FromURLs(sides[0], sides[1], opts)
 		return cfg, cfg.Mirrors, diags, nil
 	}
+	for _, arg := range args {
+		if strings.ContainsAny(arg, "/:") {
+			return nil, nil, nil, usage(fmt.Errorf("%s is a path or URL, of which there must be two: PRIMARY SECONDARY", arg))
+		}
+	}
 	if opts.Path == "" {
 		opts.Path = defaultConfig(env)
 		if _, err := os.Stat(opts.Path); errors.Is(err, fs.ErrNotExist) {
@@ -189,6 +194,9 @@ func (s *set) check(ctx context.Context, env *Env, mirrors []*config.Mirror) dia
 		return diags
 	}
 	defer func() { _ = sup.Close(context.WithoutCancel(ctx)) }()
+	if diags = startable(ctx, sup, s.config); diags.HasErrors() {
+		return diags
+	}
 	schemes, err := sup.Schemes(ctx)
 	if err != nil {
 		diags.Add(diag.Diagnostic{Summary: err.Error()})
@@ -199,6 +207,27 @@ func (s *set) check(ctx context.Context, env *Env, mirrors []*config.Mirror) dia
 		p := c.mirror(ctx, m)
 		diags.Add(c.diags...)
 		s.mirrors = append(s.mirrors, p)
+	}
+	return diags
+}
+
+// startable starts every declared third party's plugin once, so that one that
+// cannot be is complained of where it is declared.
+func startable(ctx context.Context, sup *plugin.Supervisor, cfg *config.Config) diag.List {
+	var diags diag.List
+	for _, p := range cfg.Plugins {
+		if p.Source == "" {
+			continue
+		}
+		var err error
+		if p.Kind == config.DriverPlugin {
+			_, err = sup.DescribeDriver(ctx, p.Name)
+		} else {
+			_, err = sup.DescribeTransfer(ctx, p.Name)
+		}
+		if err != nil {
+			diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: p.Range})
+		}
 	}
 	return diags
 }
@@ -289,7 +318,7 @@ func (c *checker) side(ctx context.Context, m *config.Mirror, role sdk.Role, key
 	defer stop()
 	desc := driver.Describe()
 	if !slices.Contains(desc.Roles, role) {
-		c.diags.Add(diag.Diagnostic{Summary: fmt.Sprintf("a %s:// tree cannot be a %s", scheme, role), Subject: side.Range})
+		c.diags.Add(diag.Diagnostic{Summary: fmt.Sprintf("a tree of scheme %q cannot be a %s", scheme, role), Subject: side.Range})
 		return driverUse{}
 	}
 	values, diags := m.Driver(scheme).Decode(desc.Schema)

@@ -126,6 +126,10 @@ func (w *worker) run(ctx context.Context, base string) (err error) {
 	m := w.prepared.mirror
 	dir, err := state.Open(base, w.prepared.key)
 	if err != nil {
+		var locked *state.LockedError
+		if !errors.As(err, &locked) {
+			err = fmt.Errorf("%w; another place for it can be named with --state-dir", err)
+		}
 		w.tracker.SetState(report.Failed, err)
 		return err
 	}

@@ -48,7 +48,8 @@ func TestDecide(t *testing.T) {
 		{name: "same looks, changed since: mtime set back", v: since50, p: file("a", 1, 1, 50), s: file("a", 1, 1, 9), want: brief{Kind: Send, Compare: true}},
 		{name: "same looks, failed before", v: Visit{Trust: TrustSince, Since: sdk.Time{Sec: 50}, Again: map[string]struct{}{"a": {}}}, p: file("a", 1, 1, 1), s: file("a", 1, 1, 9), want: brief{Kind: Send, Compare: true}},
 		{name: "same looks, foreign directory", v: Visit{Trust: TrustNothing}, p: file("a", 1, 1, 1), s: file("a", 1, 1, 9), want: brief{Kind: Send, Compare: true}},
-		{name: "same looks, never ours", v: Visit{}, p: file("a", 1, 1, 99), s: file("a", 1, 1, 9)},
+		{name: "same looks, never ours", v: Visit{}, p: file("a", 1, 1, 99), s: file("a", 1, 1, 9), want: brief{Kind: Meta, Mask: sdk.MetaXattrs | sdk.MetaPerm}},
+		{name: "another type where a device cannot be kept", pol: func(p *Policy) { p.Features &^= sdk.CanDevices }, v: since50, p: entry("a", sdk.TypeBlock), s: file("a", 1, 1, 9), want: brief{Kind: Delete}},
 		{name: "size differs", v: since50, p: file("a", 2, 1, 1), s: file("a", 1, 1, 9), want: brief{Kind: Send}},
 		{name: "mtime differs", v: since50, p: file("a", 1, 2, 1), s: file("a", 1, 1, 9), want: brief{Kind: Send, Compare: true}},
 		{name: "mode drifted", v: since50, p: file("a", 1, 1, 1), s: with(file("a", 1, 1, 9), func(e *sdk.Entry) { e.Perm = 0o600 }), want: brief{Kind: Meta, Mask: sdk.MetaPerm}},
@@ -164,4 +165,18 @@ func FuzzMark(f *testing.F) {
 			t.Errorf("%x decodes to %+v, which encodes to %x", b, m, m.Encode())
 		}
 	})
+}
+
+// TestBegunMarkVouchesForEntriesAlone: a directory whose filling did not end has
+// not got its own attributes yet.
+func TestBegunMarkVouchesForEntriesAlone(t *testing.T) {
+	dir := sdk.FileID{Ino: 1, Gen: 2}
+	since, now := sdk.Time{Sec: 10}, sdk.Time{Sec: 20}
+	for _, x := range []sdk.XTime{{}, {Epoch: 1, Seq: 1}} {
+		m := Mark{XTime: x, Dir: dir, Since: since}
+		v := NewVisit(m.Encode(), dir, now, false)
+		if v.Trust != TrustSince || v.Since != since || v.Begun != x.IsZero() {
+			t.Errorf("mark at %v: %+v", x, v)
+		}
+	}
 }

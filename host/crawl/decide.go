@@ -89,6 +89,10 @@ func (pol *Policy) other(a *Action, v Visit) {
 	device := p.Type == sdk.TypeChar || p.Type == sdk.TypeBlock
 	if special && pol.Features&sdk.CanSpecial == 0 || device && pol.Features&sdk.CanDevices == 0 {
 		a.Kind = Skip
+		if s != nil && s.Type != p.Type && !pol.Keep {
+			// What was there under this name is no more.
+			*a = Action{Kind: Delete, S: s}
+		}
 		return
 	}
 	if s == nil || s.Type != p.Type || s.Target != p.Target || s.Major != p.Major || s.Minor != p.Minor {
@@ -104,7 +108,11 @@ func (pol *Policy) meta(a *Action, v Visit) {
 		a.Kind, a.Mask = Meta, sdk.MetaAll
 		return
 	}
-	if a.Mask = pol.MetaDiff(a.P, a.S, v.Xattrs); a.Mask != 0 {
+	a.Mask = pol.MetaDiff(a.P, a.S, v.Xattrs)
+	if v.Trust == TrustLooks && !v.Xattrs {
+		a.Mask |= sdk.MetaXattrs | sdk.MetaPerm // what nobody looked at nobody vouches for
+	}
+	if a.Mask != 0 {
 		a.Kind = Meta
 		return
 	}

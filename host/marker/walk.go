@@ -115,7 +115,7 @@ func (w *walk) BeginDir(i int, self *sdk.Entry) error {
 	w.m.mu.RUnlock()
 	w.open = true
 	// What was swapped in since it was found is left for the next pass.
-	w.other = self.Type != sdk.TypeDir || self.ID != id
+	w.other = self.Type != sdk.TypeDir || self.ID != id || self.Mount
 	took := time.Since(w.began)
 	w.dig.reset(w.young, w.pass.Beacon.Now.Add(int64(took+futureSlack)))
 	w.dig.self(self)

@@ -24,13 +24,9 @@ func (e *ChangedError) Error() string {
 
 // bind makes sure that both sides are the ones of the session, or begins one.
 func (m *Mirror) bind(ctx context.Context) error {
-	var now Session
-	var err error
-	if now.Primary, err = m.Source.Identity(ctx); err != nil {
-		return fmt.Errorf("identify the primary: %w", err)
-	}
-	if now.Secondary, err = m.Target.Identity(ctx); err != nil {
-		return fmt.Errorf("identify the secondary: %w", err)
+	now, err := m.identify(ctx)
+	if err != nil {
+		return err
 	}
 	known := m.Session != Session{}
 	switch {
@@ -46,7 +42,7 @@ func (m *Mirror) bind(ctx context.Context) error {
 			return err
 		}
 	}
-	if now == m.Session {
+	if now == m.Session && !m.Adopt {
 		return nil
 	}
 	if err := m.SaveSession(now); err != nil {
@@ -87,18 +83,25 @@ func (m *Mirror) adopted(inSync bool) error {
 	return nil
 }
 
-// verify makes sure, before anything is removed, that both sides still are what
-// they were.
+// verify makes sure, at every look and again before anything is removed, that
+// both sides still are what they were.
 func (m *Mirror) verify(ctx context.Context) error {
-	var now Session
-	var err error
-	if now.Primary, err = m.Source.Identity(ctx); err != nil {
-		return fmt.Errorf("identify the primary: %w", err)
-	}
-	if now.Secondary, err = m.Target.Identity(ctx); err != nil {
-		return fmt.Errorf("identify the secondary: %w", err)
+	now, err := m.identify(ctx)
+	if err != nil {
+		return err
 	}
 	return differ(m.Session, now)
+}
+
+// identify asks both sides what they are now.
+func (m *Mirror) identify(ctx context.Context) (now Session, err error) {
+	if now.Primary, err = m.Source.Identity(ctx); err != nil {
+		return now, fmt.Errorf("identify the primary: %w", err)
+	}
+	if now.Secondary, err = m.Target.Identity(ctx); err != nil {
+		return now, fmt.Errorf("identify the secondary: %w", err)
+	}
+	return now, nil
 }
 
 func differ(was, is Session) error {

@@ -221,13 +221,23 @@ type faultySink struct {
 	off  *sdk.Error // the open directory's listing broke off
 }
 
+// broken is an error of a listing. The primary does not say that something is
+// gone which is not.
+func (s *faultySink) broken(op string, p sdk.Path) *sdk.Error {
+	err := s.any(s.side+op, p)
+	if s.side == "primary" && (err.Kind == sdk.KindNotExist || err.Kind == sdk.KindChanged) {
+		err.Kind = sdk.KindTransient
+	}
+	return err
+}
+
 func (s *faultySink) BeginDir(i int, self *sdk.Entry) error {
 	if err := s.over(); err != nil {
 		return err
 	}
 	s.dir, s.off = i, nil
 	if s.chance(s.rate / 4) {
-		s.off = s.any(s.side+" list", s.req.Dirs[i])
+		s.off = s.broken(" list", s.req.Dirs[i])
 		return nil
 	}
 	return s.sink.BeginDir(i, self)
@@ -241,10 +251,11 @@ func (s *faultySink) Entry(e *sdk.Entry) error {
 		return nil
 	}
 	if s.chance(s.rate / 16) {
-		s.off = s.any(s.side+" list short", s.req.Dirs[s.dir])
+		s.off = s.broken(" list short", s.req.Dirs[s.dir])
 		return nil
 	}
-	if s.chance(s.rate / 16) {
+	// A directory that hides behind an error hides what is in it, and links to it.
+	if e.Type != sdk.TypeDir && s.chance(s.rate/16) {
 		s.mu.Lock()
 		s.short++
 		s.mu.Unlock()

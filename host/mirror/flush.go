@@ -18,6 +18,9 @@ func (w *walker) flush(ctx context.Context) error {
 		return err
 	}
 	w.ops = w.ops[:0]
+	if err := w.splitShared(ctx); err != nil {
+		return err
+	}
 	for _, job := range w.sends {
 		w.Tracker.Update(func(s *report.Snapshot) {
 			s.PendingFiles++
@@ -62,10 +65,13 @@ func (w *walker) fillXattrs(ctx context.Context) error {
 	for i, at := range w.wants {
 		o := &w.ops[at]
 		e := &entries[i]
-		if e.Err != nil {
+		if e.Err != nil || e.ID != o.id {
 			// Kind 0 stands for "do not do it": see applyEntryOps.
 			o.op.Kind = 0
-			if e.Err.Kind != sdk.KindNotExist {
+			w.mu.Lock()
+			w.missed(e.Err)
+			w.mu.Unlock()
+			if e.Err != nil && e.Err.Kind != sdk.KindNotExist {
 				w.ledger.raise(o.op.Path, sdk.Primary, e.Err)
 			}
 			continue

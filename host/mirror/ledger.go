@@ -83,13 +83,13 @@ func (l *ledger) wait(attempts int) time.Duration {
 	return min(d, l.retry.Max)
 }
 
-// settle closes a turn: a problem that was not met again is over if looked says
-// that its directory was looked at. It publishes the list.
-func (l *ledger) settle(looked func(sdk.Path) bool) {
+// settle closes a turn: a problem that was not met again goes if over says so,
+// which is told the problems that were. It publishes the list.
+func (l *ledger) settle(over func(path sdk.Path, seen map[sdk.Path]bool) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for path := range l.problems {
-		if !l.seen[path] && looked(path) {
+		if !l.seen[path] && over(path, l.seen) {
 			delete(l.problems, path)
 		}
 	}

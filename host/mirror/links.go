@@ -3,14 +3,47 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/gsyncd/gsyncd-host/host/crawl"
 	"github.com/gsyncd/gsyncd-host/host/report"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// link is a further name of a file with several. node is nil where its
-// directory was not entered: the file's first name got a new version, so its
-// other names must follow wherever they are.
+// splitShared looks at files with several names that may need their attributes
+// alone. Where the secondary's file has names that are another file's on the
+// primary, which it was one with once, a new file is needed even for equal bytes.
+func (w *walker) splitShared(ctx context.Context) error {
+	for i := range w.sends {
+		job := &w.sends[i]
+		if !job.Compare || job.Old == nil || job.Old.Nlink < 2 {
+			continue
+		}
+		same := 0
+		for chunk := range slices.Chunk(w.Marker.Links(job.Entry.ID), sdk.MaxBatch) {
+			found, err := w.Target.Stat(ctx, chunk, 0)
+			if err != nil {
+				return fmt.Errorf("look at linked files: %w", err)
+			}
+			for k := range found {
+				if found[k].Type == sdk.TypeRegular && found[k].ID == job.Old.ID {
+					same++
+				}
+			}
+		}
+		if same < int(job.Old.Nlink) {
+			job.Compare = false
+			w.mu.Lock()
+			job.Tag.(*node).touched = true
+			w.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// link is a further name of a file with several. node is nil where the file's
+// first name got a new version and its other names must follow, whether their
+// directories are entered or not.
 type link struct {
 	node   *node
 	name   string
@@ -19,19 +52,29 @@ type link struct {
 	entry  sdk.Entry // the primary's
 }
 
-// relink notes that a file with several names was replaced under its first. The
-// lock is held.
-func (t *turn) relink(f *stagedFile) {
+// others gives the further names of a file that is brought under its first.
+func (t *turn) others(f *stagedFile) []sdk.Path {
 	if f.entry.Nlink < 2 || t.policy.Features&sdk.CanHardlinks == 0 {
-		return
+		return nil
 	}
 	names := t.Marker.Links(f.entry.ID)
 	if len(names) < 2 || names[0] != f.path {
-		return
+		return nil
 	}
-	for _, p := range names[1:] {
-		t.relinks = append(t.relinks, link{path: p, leader: f.path, entry: f.entry})
+	return names[1:]
+}
+
+// relink joins the further names of a file that was just put into place under
+// its first, wherever they are. It is done at once, and not with the other
+// links, so that no mark is written in between.
+func (t *turn) relink(ctx context.Context, placed []*stagedFile) error {
+	var all []link
+	for _, f := range placed {
+		for _, p := range t.others(f) {
+			all = append(all, link{path: p, leader: f.path, entry: f.entry})
+		}
 	}
+	return t.linkAll(ctx, all)
 }
 
 // makeLinks joins the further names of files to the first ones, which are in
@@ -39,23 +82,16 @@ func (t *turn) relink(f *stagedFile) {
 func (t *turn) makeLinks(ctx context.Context) error {
 	t.mu.Lock()
 	all := t.links
-	known := make(map[sdk.Path]bool, len(all))
-	for i := range all {
-		known[all[i].path] = true
-	}
-	for _, l := range t.relinks {
-		if !known[l.path] {
-			all = append(all, l)
-		}
-	}
-	t.links, t.relinks = nil, nil
+	t.links = nil
 	t.mu.Unlock()
-	for len(all) > 0 {
-		n := min(len(all), sdk.MaxBatch/2)
-		if err := t.linkBatch(ctx, all[:n]); err != nil {
+	return t.linkAll(ctx, all)
+}
+
+func (t *turn) linkAll(ctx context.Context, all []link) error {
+	for chunk := range slices.Chunk(all, sdk.MaxBatch/2) {
+		if err := t.linkBatch(ctx, chunk); err != nil {
 			return err
 		}
-		all = all[n:]
 	}
 	return nil
 }
@@ -102,6 +138,9 @@ func (t *turn) linkBatch(ctx context.Context, links []link) error {
 			t.linkDone(l)
 			continue
 		}
+		if l.node == nil && res.Err.Kind == sdk.KindNotExist {
+			continue // its directory is still to be made, and the name with it
+		}
 		t.ledger.raise(l.path, sdk.Secondary, res.Err)
 		if err := t.unlinked(ctx, l); err != nil {
 			return err
@@ -128,31 +167,85 @@ func (t *turn) linkDone(l *link) {
 // unlinked deals with a name that could not be joined to its first. The first
 // one either failed in this turn, and then comes again by itself; or it was
 // changed on the secondary behind our back in a directory that was not entered:
-// taking the marks away brings the next turn there. The same goes for a name in
-// a directory that was not entered.
+// marks that claim nothing bring the next turn there. The directory of a name
+// that was not entered has such a mark already.
 func (t *turn) unlinked(ctx context.Context, l *link) error {
-	dirs := []sdk.Path{l.leader.Dir()}
-	if l.node == nil {
-		dirs = append(dirs, l.path.Dir())
-	}
 	t.mu.Lock()
 	t.again = true
 	if l.node != nil {
 		l.node.failName(l.name)
 		t.release(l.node)
+	} else {
+		t.failAbove(l.path)
 	}
 	t.mu.Unlock()
-	var ops []sdk.Op
+	return t.unclaim(ctx, []sdk.Path{l.leader.Dir()})
+}
+
+// failAbove keeps the directories above path that were entered from getting
+// their marks. The lock is held.
+func (t *turn) failAbove(path sdk.Path) {
+	for d := path.Dir(); ; d = d.Dir() {
+		if n := t.entered[d]; n != nil {
+			n.failed = true
+		}
+		if d == sdk.Root {
+			return
+		}
+	}
+}
+
+// unclaimOthers is called before files are put into place that have further
+// names: where such a name lies in a directory that is not entered, it will be
+// joined to the new file, but until then the marks there would lie.
+func (t *turn) unclaimOthers(ctx context.Context, staged []stagedFile) error {
+	var dirs []sdk.Path
+	for i := range staged {
+		for _, p := range t.others(&staged[i]) {
+			dirs = append(dirs, p.Dir())
+		}
+	}
+	return t.unclaim(ctx, dirs)
+}
+
+// unclaim replaces the marks of directories and of all above them by ones that
+// claim nothing, but for the point up to which what looks the same is the same.
+func (t *turn) unclaim(ctx context.Context, dirs []sdk.Path) error {
+	known := map[sdk.Path]bool{}
+	var all []sdk.Path
 	for _, d := range dirs {
-		for ; ; d = d.Dir() {
-			ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: d})
-			if d == sdk.Root {
-				break
+		for ; !known[d]; d = d.Dir() {
+			known[d] = true
+			all = append(all, d)
+		}
+	}
+	for chunk := range slices.Chunk(all, sdk.MaxBatch) {
+		found, err := t.Target.Stat(ctx, chunk, sdk.FieldMark)
+		if err != nil {
+			return fmt.Errorf("read marks: %w", err)
+		}
+		var ops []sdk.Op
+		for i := range found {
+			if err := found[i].Err; err != nil && err.Kind != sdk.KindNotExist {
+				return fmt.Errorf("read a mark: %w", err)
+			}
+			m, err := crawl.DecodeMark(found[i].Mark)
+			if err == nil && !m.XTime.IsZero() {
+				m.XTime = sdk.XTime{}
+				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode()})
+			}
+		}
+		results, err := t.apply(ctx, ops)
+		if err != nil {
+			return err
+		}
+		for i := range results {
+			if err := results[i].Err; err != nil && err.Kind != sdk.KindNotExist {
+				return fmt.Errorf("change a mark: %w", err)
 			}
 		}
 	}
-	_, err := t.apply(ctx, ops)
-	return err
+	return nil
 }
 
 // restoreTimes puts back the times of directories that were changed without

@@ -49,7 +49,10 @@ type Config struct {
 	Keep bool
 	// MaxDeletes is the most entries that one turn may remove; 0 is no limit.
 	MaxDeletes int64
-	// Adopt takes both sides as they are, whatever Session says.
+	// Adopt takes both sides as they are, whatever Session says, and lets the
+	// first turn remove what an emptied primary lacks. It is spent by SaveSession:
+	// a mirror that is begun anew after that must not be given it again, or it
+	// would adopt whatever it finds where a side was unmounted.
 	Adopt bool
 	Retry Retry
 
@@ -86,6 +89,7 @@ type Mirror struct {
 	partial map[sdk.FileID]partial
 	run     string // tells our staged names from those of earlier runs
 	serial  int64
+	held    int  // turns in a row that removed nothing because the primary moved
 	first   bool // the secondary never held everything yet
 	empty   bool // the secondary was empty when the mirror began
 }
@@ -112,6 +116,7 @@ func New(cfg Config) *Mirror {
 // entry would look at all the others again.
 type partial struct {
 	path  sdk.Path
+	on    sdk.FileID // the secondary's directory: another may be moved there
 	since sdk.Time
 	again map[string]struct{}
 }

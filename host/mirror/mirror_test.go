@@ -100,12 +100,14 @@ func TestHardLinks(t *testing.T) {
 	r.sync()
 	r.equal()
 	for _, change := range []string{
-		"printf changed >e/c",                            // through a further name
-		"rm d/b",                                         // one name less
-		"cp -p d/a d/t; mv d/t e/c",                      // a link broken, same looks
-		"ln e/c d/b",                                     // and made anew, in another group
-		"mv d/y e/z; ln e/z d/y2",                        // moved and linked
-		"rm d/a; printf new >d/a; ln -f d/a e/c",         // regrouped
+		"printf changed >e/c",                    // through a further name
+		"rm d/b",                                 // one name less
+		"cp -p d/a d/t; mv d/t e/c",              // a link broken, same looks
+		"ln e/c d/b",                             // and made anew, in another group
+		"mv d/y e/z; ln e/z d/y2",                // moved and linked
+		"rm d/a; printf new >d/a; ln -f d/a e/c", // regrouped
+		"ln d/a d/n",
+		"cp -p d/a d/t; mv d/t d/a; ln d/a d/z",          // two groups where one was
 		"mkdir f; mv d/a f/a; ln f/a d/a; chmod 600 f/a", // the first name moves
 	} {
 		r.sh(change)

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -19,17 +18,21 @@ import (
 )
 
 // modelFlags choose what TestModel does: -seed replays one history, -steps makes
-// histories longer, -model.time goes on with new histories for that long.
+// histories longer, -model.time goes on with new histories for that long, and
+// -model.still lets nothing change while a run goes on, so that a replay differs
+// only by what the mirror's own goroutines do.
 type modelFlags struct {
 	seed  *uint64
 	steps *int
 	time  *time.Duration
+	still *bool
 }
 
-var model = modelFlags{ //nolint:gochecknoglobals // flags of the test binary
+var model = modelFlags{
 	seed:  flag.Uint64("seed", 0, "TestModel: run this history alone"),
 	steps: flag.Int("steps", 12, "TestModel: rounds of a history"),
-	time:  flag.Duration("model.time", 8*time.Second, "TestModel: begin new histories for this long"),
+	time:  flag.Duration("model.time", 6*time.Second, "TestModel: begin new histories for this long"),
+	still: flag.Bool("model.still", false, "TestModel: nothing changes during runs"),
 }
 
 // TestModel lets trees change at random while everything that can fail does, and
@@ -57,7 +60,9 @@ func TestModel(t *testing.T) {
 // tape is a history as it is told when it fails.
 type tape struct{ lines []string }
 
-func (l *tape) add(format string, args ...any) { l.lines = append(l.lines, fmt.Sprintf(format, args...)) }
+func (l *tape) add(format string, args ...any) {
+	l.lines = append(l.lines, fmt.Sprintf(format, args...))
+}
 
 func (l *tape) take(side string, w *world) {
 	for _, op := range w.log {
@@ -71,9 +76,8 @@ func (l *tape) take(side string, w *world) {
 func history(t *testing.T, seed uint64, steps int) {
 	rng := rand.New(rand.NewPCG(seed, seed))
 	base := t.TempDir()
-	if dir, err := os.MkdirTemp("/dev/shm", "gsyncd-model-"); err == nil && seed%4 != 0 {
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		base = dir // no disk to wait for
+	if seed%4 != 0 {
+		base = memoryDir(t)
 	}
 	h := &chronicle{t: t, rig: newRigAt(t, base), rng: rng}
 	h.p, h.s = newWorld(h.primary, rng), newWorld(h.secondary, rng)
@@ -131,7 +135,7 @@ func (h *chronicle) faulty() {
 		f.syncBad = 0.5
 	}
 	h.streamed = h.rng.IntN(2) == 0
-	concurrent := h.rng.IntN(4) == 0 && os.Getenv("STILL") == ""
+	concurrent := h.rng.IntN(4) == 0 && !*model.still
 	full := h.rng.IntN(8) == 0
 	h.tape.add("run with faults: rate %.2f kill %d gone %d sync %.1f streamed %v concurrent %v full %v", f.rate, f.killAt, f.goneAt, f.syncBad, h.streamed, concurrent, full)
 	defer func() {
@@ -253,4 +257,3 @@ func (r *recorder) Refresh(ctx context.Context, src sdk.Source, hint marker.Hint
 	r.complete = err == nil && r.faults.shortened() == before
 	return pass, err
 }
-

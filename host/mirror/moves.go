@@ -17,6 +17,9 @@ import (
 // walk puts right whatever is left undone here, since a mark names its
 // directory. Only what carries that very mark is moved.
 func (t *turn) moveDirs(ctx context.Context) error {
+	if t.Keep || !t.Session.Adopted {
+		return nil // a stranger in a directory would move along, or be lost with it
+	}
 	moves, err := t.checkMoves(ctx)
 	if err != nil || len(moves) == 0 {
 		return err
@@ -84,7 +87,8 @@ func (t *turn) park(ctx context.Context, moves []marker.Move) ([]parked, error) 
 }
 
 // unpark puts the directories into their new places, outermost first. One whose
-// place is taken is left parked: the walk removes it and brings it anew.
+// place is taken goes back to its old one if it can, to be removed under the
+// guards; what stays parked the walk removes and brings anew.
 func (t *turn) unpark(ctx context.Context, dirs []parked) error {
 	slices.SortStableFunc(dirs, func(a, b parked) int { return cmp.Compare(depth(a.To), depth(b.To)) })
 	var moved int64
@@ -97,15 +101,16 @@ func (t *turn) unpark(ctx context.Context, dirs []parked) error {
 			return fmt.Errorf("look for moved directories: %w", err)
 		}
 		t.Marker.Moved(d.ID)
+		to := d.To
 		if taken[0].Type != sdk.TypeUnknown {
 			t.Logger.Debug("a moved directory's new place is taken", "path", string(d.To))
-			continue
+			to = d.From
 		}
-		results, err := t.apply(ctx, []sdk.Op{{Kind: sdk.OpRename, From: d.at, Path: d.To}})
+		results, err := t.apply(ctx, []sdk.Op{{Kind: sdk.OpRename, From: d.at, Path: to}})
 		if err != nil {
 			return err
 		}
-		if results[0].Err == nil {
+		if results[0].Err == nil && to == d.To {
 			moved++
 		}
 	}

@@ -12,7 +12,8 @@ type node struct {
 	path   sdk.Path
 	id     sdk.FileID
 	xtime  sdk.XTime
-	fresh  bool // made in this turn: there is nothing on the secondary
+	on     sdk.FileID // the secondary's directory; zero if made in this turn
+	fresh  bool       // made in this turn: there is nothing on the secondary
 
 	// open counts what is unfinished: the visit itself, directories below,
 	// entries under way.

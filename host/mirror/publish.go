@@ -57,6 +57,10 @@ func (t *turn) publish(ctx context.Context) error {
 		t.restage(staged)
 		return err
 	}
+	if err := t.unclaimOthers(ctx, staged); err != nil {
+		t.restage(staged)
+		return err
+	}
 	if err := t.place(ctx, staged); err != nil {
 		t.restage(staged)
 		return err
@@ -77,6 +81,9 @@ func (t *turn) restage(staged []stagedFile) {
 // markAll writes the marks of directories whose content is durable, deepest
 // first. A mark that cannot be written hides nothing; it costs a look.
 func (t *turn) markAll(ctx context.Context, nodes []*node) error {
+	t.mu.Lock()
+	nodes = slices.DeleteFunc(nodes, func(n *node) bool { return n.failed })
+	t.mu.Unlock()
 	slices.SortStableFunc(nodes, func(a, b *node) int { return cmp.Compare(depth(b.path), depth(a.path)) })
 	ops := make([]sdk.Op, len(nodes))
 	for i, n := range nodes {
@@ -113,9 +120,15 @@ func (t *turn) place(ctx context.Context, staged []stagedFile) error {
 	}
 	var counts report.Counts
 	var undo []sdk.Op
+	var placed []*stagedFile
 	for i := range staged {
 		f := &staged[i]
 		if err := results[i].Err; err != nil {
+			t.mu.Lock()
+			for _, p := range t.others(f) {
+				t.failAbove(p)
+			}
+			t.mu.Unlock()
 			undo = append(undo, sdk.Op{Kind: sdk.OpRemove, Path: f.staged})
 			t.fail(f.node, f.name, sdk.Secondary, err)
 			continue
@@ -125,11 +138,14 @@ func (t *turn) place(ctx context.Context, staged []stagedFile) error {
 		counts.Moved += f.moved
 		t.mu.Lock()
 		f.node.touched = true
-		t.relink(f)
 		t.release(f.node)
 		t.mu.Unlock()
+		placed = append(placed, f)
 	}
 	t.addCounts(counts)
+	if err := t.relink(ctx, placed); err != nil {
+		return err
+	}
 	_, err = t.apply(ctx, undo)
 	return err
 }
@@ -152,7 +168,7 @@ func (t *turn) settle(ctx context.Context) error {
 		for _, n := range wave {
 			if n.failed {
 				if n.visited {
-					t.partial[n.id] = partial{path: n.path, since: t.since, again: n.again}
+					t.partial[n.id] = partial{path: n.path, on: n.on, since: t.since, again: n.again}
 				}
 			} else {
 				t.final = append(t.final, n)
@@ -191,6 +207,9 @@ func (t *turn) setDirs(ctx context.Context, wave []*node) error {
 	var of []*node
 	for i, n := range nodes {
 		e := &entries[i]
+		if e.Err != nil && e.Err.Kind != sdk.KindNotExist {
+			t.ledger.raise(n.path, sdk.Primary, e.Err)
+		}
 		if e.Err != nil || e.ID != n.id {
 			n.failName(self) // not what was visited: the next pass tells
 			continue

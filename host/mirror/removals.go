@@ -18,26 +18,87 @@ func (t *turn) removeStrangers(ctx context.Context) error {
 	if err := t.verify(ctx); err != nil {
 		return err
 	}
+	if t.hold() {
+		t.keepAll(nodes, nil)
+		return nil
+	}
+	if err := t.stillGone(ctx, nodes); err != nil {
+		return err
+	}
 	counts, refusal, err := t.judgeRemovals(ctx, nodes)
 	if err != nil {
 		return err
 	}
 	if refusal != nil {
-		for _, n := range nodes {
-			for _, r := range n.removes {
-				t.ledger.raise(n.path.Join(r.name), sdk.Secondary, refusal)
-			}
-			t.mu.Lock()
-			n.failed = true
-			t.release(n)
-			t.mu.Unlock()
-		}
+		t.keepAll(nodes, refusal)
 		return nil
 	}
 	for i, n := range nodes {
 		if err := t.remove(ctx, n, counts[i]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// maxHeld is how many turns in a row may put removals off because the primary
+// did not hold still: one that never does must not let the secondary grow for
+// ever.
+const maxHeld = 3
+
+// hold reports whether this turn is to remove nothing, since what is missing in
+// one place may be what was gone again in another: a file renamed under the
+// crawl's feet is seen under neither name.
+func (t *turn) hold() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.vanished || t.held == maxHeld {
+		t.held = 0
+		return false
+	}
+	t.held++
+	return true
+}
+
+// keepAll takes the removals back; refusal, if not nil, is why, and makes each a
+// problem.
+func (t *turn) keepAll(nodes []*node, refusal *sdk.Error) {
+	for _, n := range nodes {
+		for _, r := range n.removes {
+			if refusal != nil {
+				t.ledger.raise(n.path.Join(r.name), sdk.Secondary, refusal)
+			}
+		}
+		t.mu.Lock()
+		n.failed = true
+		t.release(n)
+		t.mu.Unlock()
+	}
+}
+
+// stillGone asks the primary once more for every name before it is removed, and
+// keeps what is there.
+func (t *turn) stillGone(ctx context.Context, nodes []*node) error {
+	for _, n := range nodes {
+		paths := make([]sdk.Path, len(n.removes))
+		for i, r := range n.removes {
+			paths[i] = n.path.Join(r.name)
+		}
+		found, err := t.Source.Stat(ctx, paths, 0)
+		if err != nil {
+			return fmt.Errorf("look at the primary: %w", err)
+		}
+		gone := n.removes[:0]
+		for i, r := range n.removes {
+			if found[i].Err != nil && found[i].Err.Kind == sdk.KindNotExist {
+				gone = append(gone, r)
+				continue
+			}
+			t.mu.Lock()
+			n.failName(r.name)
+			t.mu.Unlock()
+		}
+		n.removes = gone
 	}
 	return nil
 }
@@ -86,6 +147,9 @@ func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) ([][]int64, *sd
 	if t.pass.Entries == 0 && !t.Adopt {
 		return nil, refuse("the primary has become empty; if that is meant, run once with --adopt"), nil
 	}
+	if t.blind || t.pass.Unlisted > 0 {
+		return nil, refuse("part of the primary could not be read in this turn, and it may have been moved there"), nil
+	}
 	counts := make([][]int64, len(nodes))
 	total := t.removed
 	for i, n := range nodes {
@@ -113,13 +177,13 @@ func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) ([][]int64, *sd
 func (t *turn) mayReplace(ctx context.Context, path sdk.Path, s *sdk.Entry) (*sdk.Error, error) {
 	count := int64(1)
 	if s.Type == sdk.TypeDir {
-		if ours := s.Mark != nil; !ours && (t.Keep || !t.Session.Adopted) {
-			return &sdk.Error{Kind: sdk.KindChanged, Op: "replace", Path: path,
-				Msg: "a directory that the mirror did not make stands in the way; move it aside"}, nil
-		}
 		below, err := t.countTree(ctx, path)
 		if err != nil {
 			return nil, err
+		}
+		if below > 0 && (t.Keep || !t.Session.Adopted) {
+			return &sdk.Error{Kind: sdk.KindChanged, Op: "replace", Path: path,
+				Msg: "a directory that may hold more than the mirror brought stands in the way; move it aside"}, nil
 		}
 		count += below
 	}

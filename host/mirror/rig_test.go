@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type rig struct {
 	state              string
 	session            mirror.Session
 	tracker            *report.Tracker
+	running            atomic.Pointer[report.Tracker] // the tracker, for other goroutines
 	log                *slog.Logger
 
 	// What a test may change before a run.
@@ -47,6 +49,50 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	return newRigAt(t, t.TempDir())
+}
+
+// memoryDir is a temporary directory in memory, where there is one: tests of many
+// small runs need not wait for a disk.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "gsyncd-host-test-") //nolint:usetesting // memory, not the disk
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// age waits until what was done to the primary is too old to be done again within
+// one tick of its clock, as far as the mirror knows.
+func (r *rig) age() {
+	r.t.Helper()
+	probe := filepath.Join(filepath.Dir(r.primary), "probe")
+	var began time.Time
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		if err := os.WriteFile(probe, nil, 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+		info, err := os.Stat(probe)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if began.IsZero() {
+			began = info.ModTime()
+		}
+		if info.ModTime().Sub(began) > 40*time.Millisecond {
+			return
+		}
+	}
+}
+
+// inMemory is the same rig elsewhere.
+func (r *rig) inMemory() *rig {
+	m := newRigAt(r.t, memoryDir(r.t))
+	m.streamed = r.streamed
+	return m
 }
 
 // newRigAt is newRig below an existing directory.
@@ -128,6 +174,7 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 		xtimes = r.wrapMarker(index)
 	}
 	r.tracker = report.NewTracker("test", r.primary, r.secondary, time.Now)
+	r.running.Store(r.tracker)
 	m := mirror.New(mirror.Config{
 		Source: src, Target: dst, Marker: xtimes, Mover: mv,
 		Detector: marker.NewScanDetector(r.pace),
@@ -208,3 +255,20 @@ func (r *rig) exists(path string) bool {
 
 // quietLog is for tests in which things go wrong all the time.
 func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// await waits until the mirror that runs meanwhile shows what is wanted.
+func (r *rig) await(ctx context.Context, want func(report.Snapshot) bool) {
+	r.t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if t := r.running.Load(); t != nil && want(t.Snapshot()) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			r.t.Fatal("the mirror did not come to what is waited for")
+		case <-tick.C:
+		}
+	}
+}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -44,7 +45,7 @@ func scanRows(ctx context.Context, r sdk.Resource, req sdk.ScanRequest) *rows {
 	ctx, stop := context.WithCancel(ctx)
 	rs := &rows{batches: make(chan []row, rowAhead), stop: stop}
 	go func() {
-		sink := &rowSink{ctx: ctx, out: rs.batches}
+		sink := &rowSink{ctx: ctx, out: rs.batches, dirs: len(req.Dirs)}
 		err := r.Scan(ctx, req, sink)
 		if err == nil {
 			err = sink.flush()
@@ -121,21 +122,42 @@ type rowSink struct {
 	ctx   context.Context
 	out   chan<- []row
 	batch []row
-	dir   int // the open directory
+	dirs  int // asked for
+	dir   int // the open directory, or the next to be opened
+	open  bool
+	last  string // the last name in it
 }
 
 var _ sdk.ScanSink = (*rowSink)(nil)
 
+// BeginDir and the others hold a driver to the contract: the comparison of two
+// listings rests on their order, and a name is part of paths.
 func (s *rowSink) BeginDir(i int, self *sdk.Entry) error {
-	s.dir = i
+	if s.open || i != s.dir || i >= s.dirs || self.Type != sdk.TypeDir {
+		return fmt.Errorf("the driver opened directory %d of %d (a %s) where %d belongs", i, s.dirs, self.Type, s.dir)
+	}
+	s.open, s.last = true, ""
 	return s.add(row{kind: rowBegin, dir: i, entry: own(self)})
 }
 
 func (s *rowSink) Entry(e *sdk.Entry) error {
-	return s.add(row{kind: rowEntry, dir: s.dir, entry: own(e)})
+	if !s.open || e.Name == "." || e.Name <= s.last {
+		return fmt.Errorf("the driver sent entry %q after %q", e.Name, s.last)
+	}
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("the driver sent a malformed entry: %w", err)
+	}
+	row := row{kind: rowEntry, dir: s.dir, entry: own(e)}
+	s.last = row.entry.Name
+	return s.add(row)
 }
 
 func (s *rowSink) EndDir(i int, err *sdk.Error) error {
+	if i != s.dir || i >= s.dirs || !s.open && err == nil {
+		return fmt.Errorf("the driver closed directory %d of %d where %d belongs", i, s.dirs, s.dir)
+	}
+	s.open = false
+	s.dir++
 	return s.add(row{kind: rowEnd, dir: i, err: err})
 }
 

@@ -44,6 +44,11 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			return fmt.Errorf("look at the primary: %w", err)
 		}
 		m.Tracker.Update(func(s *report.Snapshot) { s.Entries, s.Bytes, s.Turns = pass.Entries, pass.Bytes, int64(look) })
+		// What is mounted or put in the place of a side while the mirror runs
+		// must neither be filled nor be taken for what is in sync.
+		if err := m.verify(ctx); err != nil {
+			return err
+		}
 		quiet, err := m.quiet(ctx, pass)
 		if err != nil {
 			return err
@@ -57,7 +62,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			if err != nil {
 				return err
 			}
-			quiet, opts.Full = out.clean, false
+			quiet, opts.Full, m.Adopt = out.clean, false, false
 			if err := m.adopted(quiet); err != nil {
 				return err
 			}
@@ -86,7 +91,7 @@ func (m *Mirror) judge(opts Options, look int, pass marker.Pass, quiet, again bo
 	if quiet {
 		state = report.InSync
 		m.ledger.begin()
-		m.ledger.settle(func(sdk.Path) bool { return true })
+		m.ledger.settle(func(sdk.Path, map[sdk.Path]bool) bool { return true })
 	}
 	m.Tracker.SetState(state, nil)
 	var end error
@@ -129,6 +134,10 @@ func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (mar
 	}
 	wait, cancel := ctx, context.CancelFunc(func() {})
 	if at, ok := m.ledger.next(); ok {
+		// One that is overdue was not met by the last turn: it must not drive us.
+		if soonest := m.Clock().Add(m.Retry.Min); at.Before(soonest) {
+			at = soonest
+		}
 		wait, cancel = context.WithDeadline(ctx, at)
 	}
 	defer cancel()

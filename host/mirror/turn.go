@@ -31,13 +31,15 @@ type turn struct {
 	ready       []*node // complete, but for attributes and mark
 	final       []*node // complete; the mark is due after the next sync
 	links       []link
-	removals    []*node // directories with something to remove
-	looked      map[sdk.Path]bool
-	relinks     []link
-	removed     int64 // entries removed so far, for the guard
-	clean       bool  // the root has its mark
-	again       bool  // something is to be looked at again at once
-	noSpace     bool  // the secondary's disk is full: no use to send more
+	removals    []*node            // directories with something to remove
+	looked      map[sdk.Path]look  // directories above problems
+	entered     map[sdk.Path]*node // but those made in this turn
+	removed     int64              // entries removed so far, for the guard
+	clean       bool               // the root has its mark
+	again       bool               // something is to be looked at again at once
+	noSpace     bool               // the secondary's disk is full: no use to send more
+	blind       bool               // part of the primary could not be seen
+	vanished    bool               // something was gone again when it was looked at
 
 	publishing sync.Mutex // one publish at a time
 }
@@ -57,9 +59,10 @@ type entryOp struct {
 	node  *node
 	name  string
 	op    sdk.Op
-	child *node // a new directory, which is entered only if this is done
-	own   bool  // our bookkeeping: does not count
-	must  bool  // if it cannot be done the turn ends
+	id    sdk.FileID // the primary's entry that it is about, where that matters
+	child *node      // a new directory, which is entered only if this is done
+	own   bool       // our bookkeeping: does not count
+	must  bool       // if it cannot be done the turn ends
 }
 
 // Thresholds at which what is staged gets published while the walk goes on:
@@ -70,6 +73,34 @@ const (
 	publishBytes = 1 << 30
 	publishAfter = 5 * time.Second
 )
+
+// look is how far a turn came with a directory above a problem.
+type look uint8
+
+const (
+	lookNone   look = iota // nobody asked
+	lookMissed             // not entered
+	lookBegun              // entered, but not listed to the end
+	lookWhole
+)
+
+// over reports whether a problem that a turn did not meet again is one no more:
+// the listing that should have led to it was whole and did not. seen are the
+// problems that the turn met.
+func (t *turn) over(path sdk.Path, seen map[sdk.Path]bool) bool {
+	for d := path.Dir(); !seen[d]; d = d.Dir() {
+		switch t.looked[d] {
+		case lookWhole:
+			return true
+		case lookBegun:
+			return false
+		}
+		if d == sdk.Root {
+			return false
+		}
+	}
+	return false
+}
 
 // outcome is how a turn ended.
 type outcome struct {
@@ -88,13 +119,16 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full bool) (ou
 		since:  pass.Beacon.Now.Add(-pass.Beacon.Window.Nanoseconds()),
 		jobs:   make(chan mover.Job, 512),
 		wake:   make(chan struct{}, 1),
-		looked: map[sdk.Path]bool{},
+		looked: map[sdk.Path]look{},
 	}
 	m.ledger.begin()
 	for _, p := range m.ledger.paths() {
-		t.looked[p.Dir()] = false
+		for d := p.Dir(); t.looked[d] == lookNone; d = d.Dir() {
+			t.looked[d] = lookMissed
+		}
 	}
 	root := &node{path: sdk.Root, id: rootID, xtime: pass.Root, open: 1}
+	t.entered = map[sdk.Path]*node{sdk.Root: root}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err = t.run(ctx, cancel, root)
@@ -105,7 +139,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full bool) (ou
 		}
 		return outcome{}, err
 	}
-	m.ledger.settle(func(p sdk.Path) bool { return t.looked[p.Dir()] })
+	m.ledger.settle(t.over)
 	return outcome{clean: t.clean, again: t.again}, nil
 }
 
@@ -205,10 +239,16 @@ func (t *turn) result(r mover.Result) {
 			// Gone since it was listed: the next pass tells. It may come back as it
 			// was, if a directory above was away for a moment, so it is remembered.
 			t.mu.Lock()
+			t.vanished = true
 			n.failName(name)
 			t.release(n)
 			t.mu.Unlock()
 			return
+		}
+		if r.Err.Kind == sdk.KindChanged {
+			t.mu.Lock()
+			t.vanished = true
+			t.mu.Unlock()
 		}
 		if r.Err.Kind == sdk.KindNoSpace {
 			t.mu.Lock()
@@ -220,6 +260,11 @@ func (t *turn) result(r mover.Result) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if r.Entry.ID != r.Job.Entry.ID {
+		// A newer file, or that of another directory which stands here now: good
+		// enough to be seen, but the listing does not vouch for it.
+		n.failName(name)
+	}
 	if r.Unchanged {
 		op := sdk.Op{Kind: sdk.OpSetMeta, Path: r.Job.Path, Meta: sdk.MetaOf(&r.Entry, sdk.MetaAll)}
 		t.metas = append(t.metas, entryOp{node: n, name: name, op: op})
@@ -232,6 +277,16 @@ func (t *turn) result(r mover.Result) {
 		case t.wake <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// missed notes that the turn did not see all of the primary: an error says why,
+// but if something was merely gone again. The lock is held.
+func (t *turn) missed(err *sdk.Error) {
+	if err == nil || err.Kind == sdk.KindNotExist {
+		t.vanished = true
+	} else {
+		t.blind = true
 	}
 }
 

@@ -14,6 +14,10 @@ const (
 	// chunkDirs is how many directories one Scan asks for: a round trip is paid
 	// by many, and what is read ahead stays small.
 	chunkDirs = 128
+	// maxPath leaves room for the names of staged files.
+	maxPath = sdk.MaxPath - 64
+	// maxShown is how much of a path that is too long is shown.
+	maxShown = 60
 	// flushActions is how many actions gather before they are carried out.
 	flushActions = 900
 )
@@ -111,13 +115,22 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		p.skip(i)
 		w.lost(n, sdk.Secondary, s.end(i))
 		return nil
-	case selfP.ID != n.id:
-		// Another directory stands here since the parent was listed; the next
-		// pass tells.
+	case selfS != nil && selfS.Mount:
+		p.skip(i)
+		s.skip(i)
+		w.lost(n, sdk.Secondary, &sdk.Error{Kind: sdk.KindUnsupported, Op: "enter", Path: n.path, Msg: "another filesystem is mounted there on the secondary"})
+		return nil
+	case selfP.ID != n.id || selfP.Mount:
+		// Another directory stands here since the parent was listed, or a
+		// filesystem was mounted, whose entries the driver does not give; the
+		// next pass tells.
 		p.skip(i)
 		s.skip(i)
 		w.lost(n, sdk.Primary, nil)
 		return nil
+	}
+	if selfS != nil {
+		n.on = selfS.ID
 	}
 	v := w.visitOf(n, selfP, selfS)
 	n.self = *selfP
@@ -131,7 +144,15 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	} else {
 		n.mask = sdk.MetaAll
 	}
-	listP := func() *sdk.Entry { return p.entry(i) }
+	listP := func() *sdk.Entry {
+		e := p.entry(i)
+		if e != nil && w.namesMissing(e) {
+			w.mu.Lock()
+			n.failName(e.Name)
+			w.mu.Unlock()
+		}
+		return e
+	}
 	for a := range w.policy.Merge(n.path, v, listP, listS) {
 		if err := w.take(ctx, n, a); err != nil {
 			return err
@@ -151,8 +172,8 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	n.visited = errP == nil && errS == nil
 	if !n.visited {
 		n.removes = nil // never after an incomplete listing
-	} else if _, asked := w.looked[n.path]; asked {
-		w.looked[n.path] = true
+	} else if w.looked[n.path] != lookNone {
+		w.looked[n.path] = lookWhole
 	}
 	if len(n.removes) > 0 {
 		n.open++
@@ -193,6 +214,13 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 	w.ops = append(w.ops, op)
 }
 
+// namesMissing reports whether e may have names that the pass did not see,
+// because some directory could not be listed. It is mirrored for what is known,
+// but nothing may vouch for that.
+func (w *walker) namesMissing(e *sdk.Entry) bool {
+	return w.pass.Unlisted > 0 && e.Type == sdk.TypeRegular && e.Nlink > 1 && len(w.Marker.Links(e.ID)) < int(e.Nlink)
+}
+
 // visitOf says how far equal looks count in n.
 func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
 	if n.fresh {
@@ -203,7 +231,7 @@ func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
 	w.mu.Lock()
 	part, ok := w.partial[n.id]
 	w.mu.Unlock()
-	if ok && !w.full && v.Trust == crawl.TrustSince && part.path == n.path {
+	if ok && !w.full && v.Trust == crawl.TrustSince && part.path == n.path && part.on == n.on && !n.on.IsZero() {
 		v.Since, v.Again = part.since, part.again
 	}
 	return v
@@ -217,6 +245,9 @@ func (w *walker) lost(n *node, side sdk.Role, err *sdk.Error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if side == sdk.Primary {
+		w.missed(err)
+	}
 	n.failed = true
 	w.release(n)
 }
@@ -225,6 +256,13 @@ func (w *walker) lost(n *node, side sdk.Role, err *sdk.Error) {
 func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 	name := a.Name()
 	path := n.path.Join(name)
+	if len(path) > maxPath && a.P != nil {
+		w.mu.Lock()
+		n.open++
+		w.mu.Unlock()
+		w.fail(n, name, sdk.Primary, &sdk.Error{Kind: sdk.KindInput, Op: "mirror", Path: path[:maxShown] + "…", Msg: fmt.Sprintf("the path is longer than %d bytes", maxPath)})
+		return nil
+	}
 	if a.Kind != crawl.Enter && a.Kind != crawl.Leftover && w.ledger.blocked(path) {
 		w.mu.Lock()
 		n.failName(name)
@@ -251,7 +289,7 @@ func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 		w.links = append(w.links, link{node: n, name: name, path: path, leader: a.Leader, entry: *a.P})
 		w.mu.Unlock()
 	case crawl.Meta:
-		w.want(n, name, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, a.Mask)})
+		w.want(n, a.P, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, a.Mask)})
 	case crawl.Delete:
 		w.mu.Lock()
 		n.removes = append(n.removes, removal{name: name, tree: a.S.Type == sdk.TypeDir})
@@ -267,10 +305,12 @@ func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 		w.notice("the secondary cannot keep entries of type " + a.P.Type.String() + ": they are left out")
 	case crawl.Fail:
 		err, side := a.P.Err, sdk.Primary
+		w.mu.Lock()
 		if err == nil {
 			err, side = a.S.Err, sdk.Secondary
+		} else {
+			w.missed(err)
 		}
-		w.mu.Lock()
 		n.open++
 		w.mu.Unlock()
 		w.fail(n, name, side, err)
@@ -287,14 +327,14 @@ func (w *walker) touch(n *node) {
 }
 
 // want files an operation whose Meta still lacks extended attributes.
-func (w *walker) want(n *node, name string, op sdk.Op) {
+func (w *walker) want(n *node, p *sdk.Entry, op sdk.Op) {
 	w.mu.Lock()
 	n.open++
 	w.mu.Unlock()
 	if op.Meta.Mask&sdk.MetaXattrs != 0 {
 		w.wants = append(w.wants, len(w.ops))
 	}
-	w.ops = append(w.ops, entryOp{node: n, name: name, op: op})
+	w.ops = append(w.ops, entryOp{node: n, name: p.Name, op: op, id: p.ID})
 }
 
 func (w *walker) make(n *node, name string, a crawl.Action) {
@@ -307,7 +347,7 @@ func (w *walker) make(n *node, name string, a crawl.Action) {
 	} else {
 		op.Type, op.Major, op.Minor = a.P.Type, a.P.Major, a.P.Minor
 	}
-	w.want(n, name, op)
+	w.want(n, a.P, op)
 }
 
 func (w *walker) makeDir(n *node, name string, a crawl.Action) {
@@ -321,7 +361,7 @@ func (w *walker) makeDir(n *node, name string, a crawl.Action) {
 	op := entryOp{node: n, name: name, op: sdk.Op{Kind: sdk.OpMkdir, Path: path}}
 	if a.P.Mount {
 		w.ops = append(w.ops, op)
-		w.want(n, name, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, sdk.MetaAll)})
+		w.want(n, a.P, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, sdk.MetaAll)})
 		return
 	}
 	child := w.child(n, path, a.P.ID, x)
@@ -341,7 +381,7 @@ func (w *walker) enter(n *node, name string, a crawl.Action) {
 			w.notice("another filesystem is mounted below the primary: it is not entered")
 		}
 		if mask := w.policy.MetaDiff(a.P, a.S, false); mask != 0 {
-			w.want(n, name, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, mask)})
+			w.want(n, a.P, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, mask)})
 		}
 		return
 	}
@@ -349,7 +389,11 @@ func (w *walker) enter(n *node, name string, a crawl.Action) {
 		w.unknown(n, name)
 		return
 	}
-	w.dirs = append(w.dirs, w.child(n, path, a.P.ID, x))
+	child := w.child(n, path, a.P.ID, x)
+	w.mu.Lock()
+	w.entered[path] = child
+	w.mu.Unlock()
+	w.dirs = append(w.dirs, child)
 }
 
 // unknown deals with a directory that no pass has found yet. One that came
@@ -377,6 +421,9 @@ func (w *walker) unknown(n *node, name string) {
 func (w *walker) child(n *node, path sdk.Path, id sdk.FileID, x sdk.XTime) *node {
 	w.mu.Lock()
 	n.open++
+	if w.looked[path] != lookNone {
+		w.looked[path] = lookBegun
+	}
 	w.mu.Unlock()
 	return &node{parent: n, path: path, id: id, xtime: x, open: 1}
 }

@@ -143,10 +143,16 @@ func (s *Supervisor) attempt(ctx context.Context) (err error) {
 		}),
 		Mover: mv,
 		Keep:  s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
-		Retry:       mirror.Retry{Min: s.Mirror.Retry.Min, Max: s.Mirror.Retry.Max, Attempts: s.attempts()},
-		Session:     session,
-		SaveSession: func(v mirror.Session) error { return s.State.Save("session", v) },
-		Tracker:     s.Tracker, Logger: s.Logger, Clock: s.Clock,
+		Retry:   mirror.Retry{Min: s.Mirror.Retry.Min, Max: s.Mirror.Retry.Max, Attempts: s.attempts()},
+		Session: session,
+		SaveSession: func(v mirror.Session) error {
+			if err := s.State.Save("session", v); err != nil {
+				return err
+			}
+			s.Adopt = false // it was said of the sides as they are now, not for later
+			return nil
+		},
+		Tracker: s.Tracker, Logger: s.Logger, Clock: s.Clock,
 	})
 	return m.Run(ctx, s.Options)
 }

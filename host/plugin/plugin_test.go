@@ -103,7 +103,7 @@ func (l *logBuffer) String() string {
 
 func shortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "gsp")
+	dir, err := os.MkdirTemp("/tmp", "gsp") //nolint:usetesting // its path would be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestInside(t *testing.T) {
 func TestThirdParty(t *testing.T) {
 	path, sum := third(t)
 	other := Declaration{Kind: KindDriver, Name: "other", Path: path, Args: []string{"third", "other"}, SHA256: sum, Env: []string{"MINE"}}
-	liar := Declaration{Kind: KindDriver, Name: "liar", Path: path, Args: []string{"third", "somebody"}, Unpinned: true}
+	liar := Declaration{Kind: KindDriver, Name: "liar", Path: path, Args: []string{"third", "somebody"}, SHA256: sum}
 	forged := Declaration{Kind: KindDriver, Name: "forged", Path: path, SHA256: make([]byte, 32)}
 	s := supervisor(t, registry(other, liar, forged), Options{Environ: []string{"MINE=2"}})
 	p, err := s.Start(t.Context(), KindDriver, "other", "")

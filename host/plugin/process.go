@@ -24,9 +24,6 @@ type Process struct {
 	end   sync.Once
 }
 
-// Name returns the plugin's name.
-func (p *Process) Name() string { return p.name }
-
 // Driver returns the driver, nil if the plugin is no driver.
 func (p *Process) Driver() sdk.Driver { return p.driver }
 

@@ -48,14 +48,11 @@ type Registry struct {
 // third party's plugin, which goes before a built-in one of the same name;
 // without one it changes how the built-in one runs.
 type Declaration struct {
-	Kind Kind
-	Name string
-	Path string   // absolute
-	Args []string // without the program's own name
-	// SHA256 is the checksum of the file at Path. It may be nil only if
-	// Unpinned is set, which is for those who develop the plugin.
-	SHA256   []byte
-	Unpinned bool
+	Kind   Kind
+	Name   string
+	Path   string   // absolute
+	Args   []string // without the program's own name
+	SHA256 []byte   // the checksum of the file at Path, which there must be
 	// Env names variables that are passed on beside those that always are.
 	Env          []string
 	Isolation    Isolation
@@ -96,7 +93,7 @@ func (r *Registry) check(d *Declaration) error {
 		return nil
 	case !filepath.IsAbs(d.Path):
 		return fmt.Errorf("path %q is not absolute", d.Path)
-	case d.SHA256 == nil && !d.Unpinned:
+	case d.SHA256 == nil:
 		return fmt.Errorf("no SHA-256 checksum")
 	case d.Isolation != IsolateProcess:
 		return fmt.Errorf("only a built-in plugin can run in the host's process")

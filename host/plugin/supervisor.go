@@ -56,9 +56,6 @@ func New(reg Registry, opts Options) (*Supervisor, error) {
 	return s, nil
 }
 
-// Names returns the names of all plugins of a kind, sorted.
-func (s *Supervisor) Names(kind Kind) []string { return s.registry.Names(kind) }
-
 // Start starts a plugin and waits until it has described itself. side is for
 // the log: which part of a mirror it serves. The caller calls Stop or Kill on
 // the Process in the end.

@@ -96,9 +96,6 @@ func readPID(f *os.File) int {
 	return pid
 }
 
-// Path is the directory.
-func (d *Dir) Path() string { return d.path }
-
 // Sub makes the private directory called name in d, if need be, and gives its
 // path.
 func (d *Dir) Sub(name string) (string, error) {

@@ -51,7 +51,7 @@ func TestRecords(t *testing.T) {
 	if err := d.Load("r", &got); err != nil || got.A != 1 {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	if err := os.WriteFile(filepath.Join(d.Path(), "r.json"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.path, "r.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Load("r", &got); err == nil {

@@ -31,8 +31,15 @@ type beacon struct {
 	fine   bool // nanoseconds are kept
 }
 
-func newBeacon(root *localfs.Root) *beacon {
+// newBeacon makes the beacon of a tree. One that crosses mounts may hold
+// filesystems with coarser change times than its root's: the window is then wide.
+func newBeacon(root *localfs.Root, crossMounts bool) *beacon {
 	b := &beacon{window: clockWindow}
+	defer func() {
+		if crossMounts {
+			b.window = clockWindow
+		}
+	}()
 	fs, err := root.Filesystem()
 	if err != nil {
 		return b

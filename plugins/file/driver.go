@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
@@ -119,7 +120,11 @@ func checkTarget(path string) []schema.Diagnostic {
 		return complain(quote(dir)+" is not a directory", "Remove it or choose another path.")
 	}
 	if err := writable(dir, st); err != nil {
-		return complain("the directory "+quote(dir)+" cannot be written: "+reason(err), "Run as a user who may write it.")
+		cure := "Run as a user who may write it."
+		if errors.Is(err, syscall.EROFS) {
+			cure = "Mount its filesystem for writing."
+		}
+		return complain("the directory "+quote(dir)+" cannot be written: "+reason(err), cure)
 	}
 	if localfs.Privileged() {
 		return nil
@@ -140,7 +145,7 @@ func (d *driver) OpenSource(_ context.Context, req sdk.OpenRequest) (sdk.Source,
 	if err != nil {
 		return nil, err
 	}
-	s := &source{tree: t, beacon: newBeacon(t.root)}
+	s := &source{tree: t, beacon: newBeacon(t.root, t.set.crossMounts)}
 	t.info = sdk.Info{Features: sourceFeatures(t.root, s.beacon), Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	t.onClose = s.beacon.close
 	return s, nil

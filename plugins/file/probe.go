@@ -109,7 +109,7 @@ func probeFile(d *localfs.Dir) (*os.File, func(), error) {
 		meta := sdk.MetaOf(&before, sdk.MetaMtime)
 		// What is left behind is ours by its name: the host removes it.
 		if d.Unlink(name) == nil {
-			d.SetOwnMeta(&meta)
+			_, _ = d.SetOwnMeta(&meta)
 		}
 	}, nil
 }

@@ -120,8 +120,10 @@ func (t *tree) describe(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) (err er
 	if fields&sdk.FieldMark != 0 && e.Type == sdk.TypeDir && t.markAttr != "" && !e.Mount {
 		mark, err := d.Xattr(e.Name, t.markAttr)
 		if err != nil {
-			// Without its mark a directory is looked at, which is never wrong.
-			t.log.Debug("cannot read mark", "name", e.Name, "err", err)
+			// A mark that cannot be read is one that vouches for nothing, which is
+			// not the same as none.
+			t.log.Debug("cannot read mark", "name", e.Name, "error", err)
+			e.Mark = []byte{0}
 		} else if len(mark) <= sdk.MaxMark {
 			e.Mark = mark
 		}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
@@ -66,6 +67,8 @@ func checkProgram(ctx context.Context, program string) []schema.Diagnostic {
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = environment()
 	cmd.WaitDelay = time.Second
+	// A Ctrl-C at the terminal is the host's to deal with.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.Output()
 	if err != nil {
 		return []schema.Diagnostic{{Attribute: attrProgram, Summary: fmt.Sprintf("%s --version: %v", path, err), Detail: cure}}

@@ -79,6 +79,7 @@ func runAll(t *testing.T, cfg Config, d sdk.Driver) {
 		{"Sync", testSync},
 		{"Beacon", testBeacon},
 		{"Cancel", testCancel},
+		{"CancelWrite", testCancelWrite},
 		{"Concurrent", testConcurrent},
 		{"Identity", testIdentity},
 		{"Busy", testBusy},

@@ -38,7 +38,7 @@ func testBeacon(t *testing.T, s *suite) {
 }
 
 func testCancel(t *testing.T, s *suite) {
-	src, tree := s.source(t, func(dir string) {
+	src, _ := s.source(t, func(dir string) {
 		for i := range 30 {
 			mkdirAll(t, dir, fmt.Sprintf("%02d", i))
 			for j := range 100 {
@@ -82,12 +82,11 @@ func testCancel(t *testing.T, s *suite) {
 	if l := list(t, src, 0, "00"); len(l.entries) != 100 {
 		t.Errorf("%d entries", len(l.entries))
 	}
-	must(t, src.Close())
+}
 
-	dst, err := s.driver.OpenTarget(t.Context(), s.request(t, tree, sdk.Secondary))
-	must(t, err)
-	defer dst.Close()
-	ctx, cancel = context.WithCancel(t.Context())
+func testCancelWrite(t *testing.T, s *suite) {
+	dst, tree := s.target(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
 	w, err := dst.Write(ctx)
 	must(t, err)
 	must(t, w.Begin(sdk.NewFile{Path: "half", Size: 10, Meta: meta()}))

@@ -88,7 +88,7 @@ func (r *recorder) Entry(e *sdk.Entry) error {
 
 func (r *recorder) EndDir(i int, err *sdk.Error) error {
 	if i != r.next || (r.open >= 0 && r.open != i) || (r.open < 0 && err == nil) {
-		return fmt.Errorf("directory %d ended, open %d, error %v", i, r.open, err)
+		return fmt.Errorf("directory %d ended, open %d, with an error: %t", i, r.open, err != nil)
 	}
 	r.dirs[i].err = err
 	r.open, r.next = -1, i+1

@@ -189,7 +189,7 @@ func (d *Dir) ReadNames() (*Names, error) {
 
 // Stat describes the directory itself; the Name is ".".
 func (d *Dir) Stat() (sdk.Entry, error) {
-	e, _, err := d.root.statFD(d.fd)
+	e, err := d.root.StatFD(d.fd)
 	if err != nil {
 		return e, fail("stat", d.path, err)
 	}

@@ -177,7 +177,7 @@ func TestXattrs(t *testing.T) {
 		must(t, os.WriteFile(at, nil, 0o644))
 		must(t, os.Symlink("f", filepath.Join(dir, "link")))
 		if err := unix.Setxattr(at, "user.probe", []byte("1"), 0); errors.Is(err, unix.EOPNOTSUPP) {
-			t.Skip("the directory for temporary files has no user attributes")
+			t.Skip("SKIPPED, NOT TESTED: the directory for temporary files has no user attributes")
 		}
 		long := bytes.Repeat([]byte("v"), 550) // more than the first try has room for
 		must(t, unix.Setxattr(at, "user.long", long, 0))
@@ -271,7 +271,7 @@ func TestUnnamed(t *testing.T) {
 	must(t, err)
 	f, err := d.CreateUnnamed()
 	if sdk.KindOf(err) == sdk.KindUnsupported {
-		t.Skip("the filesystem makes no files without a name")
+		t.Skip("SKIPPED, NOT TESTED: the filesystem makes no files without a name")
 	}
 	must(t, err)
 	must(t, f.Close())
@@ -285,7 +285,7 @@ func TestUnnamed(t *testing.T) {
 // TestReadOnlyRoot sees that a root opened to be read gives itself no rights.
 func TestReadOnlyRoot(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("nothing is denied to root")
+		t.Skip("SKIPPED, NOT TESTED: nothing is denied to root")
 	}
 	dir := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(dir, "d/x"), 0o755))
@@ -308,7 +308,7 @@ func TestMountBoundary(t *testing.T) {
 	}
 	at := filepath.Join(dir, "t/m")
 	if err := unix.Mount("none", at, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("cannot mount: %v", err)
+		t.Skipf("SKIPPED, NOT TESTED: cannot mount: %v", err)
 	}
 	defer unix.Unmount(at, unix.MNT_DETACH)
 	must(t, os.WriteFile(filepath.Join(at, "precious"), nil, 0o644))

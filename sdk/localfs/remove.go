@@ -28,7 +28,7 @@ func (r *Root) RemoveTree(ctx context.Context, p sdk.Path) error {
 	return d.RemoveTree(ctx, name)
 }
 
-// RemoveTree does the same for the entry called name.
+// RemoveTree is Root.RemoveTree for the entry called name.
 func (d *Dir) RemoveTree(ctx context.Context, name string) error {
 	err := d.Unlink(name)
 	switch errnoOf(err) {

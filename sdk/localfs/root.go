@@ -131,7 +131,8 @@ func (r *Root) Verify() error {
 // what could not be written back since the root was opened.
 func (r *Root) Sync() error { return SyncFS(r.fd) }
 
-// SyncFS does the same for the filesystem of an open file or directory.
+// SyncFS makes durable all that was done on the filesystem of an open file or
+// directory, and reports what could not be written back since that was opened.
 func SyncFS(fd int) error {
 	if err := unix.Syncfs(fd); err != nil {
 		return fail("sync filesystem", "", err)

@@ -145,17 +145,12 @@ func (r *Root) StatFile(f *os.File) (sdk.Entry, error) { return r.StatFD(int(f.F
 
 // StatFD describes what a descriptor stands for. Its Name is ".".
 func (r *Root) StatFD(fd int) (sdk.Entry, error) {
-	e, _, err := r.statFD(fd)
-	return e, err
-}
-
-func (r *Root) statFD(fd int) (sdk.Entry, Place, error) {
 	var st unix.Statx_t
 	e := sdk.Entry{Name: "."}
 	if err := statxFD(fd, &st); err != nil {
-		return e, Place{}, fail("stat", "", err)
+		return e, fail("stat", "", err)
 	}
 	r.fill(&e, &st)
 	r.addVersionFD(&e, &st, fd)
-	return e, placeOf(&st), nil
+	return e, nil
 }

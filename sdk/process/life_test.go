@@ -179,7 +179,7 @@ func beHost() {
 
 func TestHostKilled(t *testing.T) {
 	dir := t.TempDir()
-	socks, err := os.MkdirTemp("/tmp", "gs")
+	socks, err := os.MkdirTemp("/tmp", "gs") //nolint:usetesting // its path would be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,20 +34,29 @@ func TestMain(m *testing.M) {
 	case "version2":
 		serveVersion2()
 	case "silent":
-		select {}
+		hang()
 	case "garbage":
 		fmt.Println("hello, world")
-		select {}
+		hang()
 	case "exits":
 		fmt.Fprintln(os.Stderr, "no license found")
 		os.Exit(3)
 	case "elsewhere":
 		fmt.Println("1|1|unix|/tmp/elsewhere/socket|grpc|")
-		select {}
+		hang()
 	case "host":
 		beHost()
 	default:
 		os.Exit(m.Run())
+	}
+}
+
+// hang waits for ever. A goroutine for signals keeps the runtime from calling
+// that a deadlock.
+func hang() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGUSR1)
+	for range c {
 	}
 }
 
@@ -98,8 +109,7 @@ func command(t testing.TB, mode string) process.Command {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// t.TempDir would be too long for a socket.
-	dir, err := os.MkdirTemp("/tmp", "gs")
+	dir, err := os.MkdirTemp("/tmp", "gs") //nolint:usetesting // its path would be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

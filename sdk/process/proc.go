@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -58,7 +57,7 @@ func (p *Process) Transfer(ctx context.Context) (sdk.Transfer, error) {
 func (p *Process) options() []Option {
 	return []Option{WithTimeouts(p.timeouts), WithHung(func(err error) {
 		// Nothing is known about its state, and it may hold locks.
-		p.log.Error("plugin does not answer, killed", "pid", p.PID(), "err", err)
+		p.log.Error("plugin does not answer, killed", "pid", p.PID(), "error", err)
 		p.runner.kill()
 	})}
 }
@@ -99,6 +98,3 @@ func (p *Process) free() {
 		close(p.released)
 	})
 }
-
-// String names the process in messages.
-func (p *Process) String() string { return fmt.Sprintf("plugin process %d", p.PID()) }

@@ -43,6 +43,11 @@ func (s *transferServer) Check(ctx context.Context, m *wirepb.TransferCheckReque
 // Run serves [sdk.Transfer.Run].
 func (s *transferServer) Run(stream runStream) error {
 	ctx := stream.Context()
+	done, err := sessionOf(ctx).run()
+	if err != nil {
+		return err
+	}
+	defer done()
 	job, files, err := s.recvJob(stream)
 	if err == nil {
 		out := &runSink{stream: stream}

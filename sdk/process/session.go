@@ -16,6 +16,7 @@ type session struct {
 	mu   sync.Mutex
 	open map[uint64]*held
 	over bool
+	runs sync.WaitGroup // transfers under way, which clean up before the end
 }
 
 // held is an open resource. Exactly one of source and target is set.
@@ -85,7 +86,19 @@ func (s *session) drop(id uint64) error {
 	return h.resource.Close()
 }
 
-// end closes all.
+// run notes that a transfer begins; the caller calls done at its end.
+func (s *session) run() (done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return nil, errGone("transfer")
+	}
+	s.runs.Add(1)
+	return s.runs.Done, nil
+}
+
+// end closes all, and waits until transfers, which the connection's end has
+// cancelled, have cleaned up.
 func (s *session) end() {
 	s.mu.Lock()
 	s.over = true
@@ -97,6 +110,7 @@ func (s *session) end() {
 	for _, id := range ids {
 		_ = s.drop(id)
 	}
+	s.runs.Wait()
 }
 
 // connWatcher gives every connection a session, and ends it with it.

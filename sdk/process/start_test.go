@@ -25,7 +25,7 @@ func TestStartFailures(t *testing.T) {
 		"silent":           {mode: "silent", edit: func(c *process.Command) { c.StartTimeout = 200 * time.Millisecond }, want: "no answer within 200ms"},
 		"exits":            {mode: "exits", want: "it said: no license found"},
 		"other socket":     {mode: "elsewhere", want: "outside of its directory"},
-		"wrong checksum":   {mode: "driver", edit: func(c *process.Command) { c.SHA256 = make([]byte, sha256.Size) }, want: "checksum is not the one given"},
+		"wrong checksum":   {mode: "driver", edit: func(c *process.Command) { c.SHA256 = make([]byte, sha256.Size) }, want: "its SHA-256 checksum is "},
 		"no checksum":      {mode: "driver", edit: func(c *process.Command) { c.SHA256 = []byte("x") }, want: "has 32 bytes, not 1"},
 		"no such file":     {mode: "driver", edit: func(c *process.Command) { c.Path = "/nonexistent/plugin" }, want: "no such file"},
 		"no such dir":      {mode: "driver", edit: func(c *process.Command) { c.SocketDir = "/nonexistent" }, want: "no such file"},

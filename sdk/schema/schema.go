@@ -1,5 +1,3 @@
-// Package schema describes a plugin's configuration as data, so that the host
-// can check a configuration file against it and point at the line.
 package schema
 
 import "time"

@@ -40,13 +40,6 @@ func (c *cursor) u32() uint32 {
 	return 0
 }
 
-func (c *cursor) u64() uint64 {
-	if b := c.take(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
-
 // str takes a u16 length and that many bytes.
 func (c *cursor) str() []byte { return c.take(int(c.u16())) }
 

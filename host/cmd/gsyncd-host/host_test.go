@@ -32,7 +32,7 @@ type place struct {
 // with all processes in it at the end of the test.
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "gs")
+	dir, err := os.MkdirTemp("", "gs") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

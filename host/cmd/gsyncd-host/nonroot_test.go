@@ -17,7 +17,7 @@ const nobody = 65534
 func TestWithoutRoot(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can become somebody else")
+		t.Skip("SKIPPED, NOT TESTED: only root can become somebody else")
 	}
 	pl := newPlace(t)
 	pl.write(t, "fine", []byte("fine"))

@@ -16,7 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts runs what people type. Beside the commands of testscript there are
+// TestScripts runs what people type. Beside the commands of testscript, and the
+// condition [root], there are
 //
 //	code N COMMAND...    run it; its exit code must be N
 //	same DIR DIR         both trees are equal in all that a mirror keeps
@@ -32,6 +33,12 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": scriptCode, "same": scriptSame, "tidy": scriptTidy, "field": scriptField, "mtime": scriptMtime,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "root" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return os.Geteuid() == 0, nil
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

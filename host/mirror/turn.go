@@ -69,8 +69,8 @@ type entryOp struct {
 // large enough that a sync is paid by many files, small enough that a kill
 // loses little.
 const (
-	publishFiles = 16 << 10
-	publishBytes = 1 << 30
+	publishFiles = 4 << 10
+	publishBytes = 128 << 20
 	publishAfter = 5 * time.Second
 )
 

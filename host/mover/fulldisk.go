@@ -34,6 +34,13 @@ func (f *fullDisk) note(r *Result) {
 	}
 }
 
+// forget gives the secondary a new chance: who calls Run again may have made room.
+func (f *fullDisk) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.at = time.Time{}
+}
+
 // err returns why a file is not to be tried, or nil.
 func (f *fullDisk) err(j *Job) *sdk.Error {
 	f.mu.Lock()

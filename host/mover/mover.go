@@ -59,6 +59,7 @@ func (m *Mover) Run(ctx context.Context, jobs <-chan Job, result func(Result)) e
 	if err := m.look(ctx); err != nil {
 		return err
 	}
+	m.full.forget()
 	streamIn, streamOut := make(chan item, 64), make(chan []item)
 	otherIn, otherOut := make(chan item, 64), make(chan []item)
 	var all sync.WaitGroup

@@ -14,7 +14,7 @@ import (
 )
 
 // StopGrace is how long Stop waits for an orderly end, at most.
-const StopGrace = time.Second
+const StopGrace = 3 * time.Second
 
 // Process is a running plugin. Its methods may be called concurrently.
 type Process struct {

@@ -25,8 +25,10 @@ var places = cmp.Options{
 }
 
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl"} {
-		cfg := load(t, options("../examples/"+name))
+	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl", "remote.hcl"} {
+		opts := options("../examples/" + name)
+		opts.Schemes = append(opts.Schemes, "ssh")
+		cfg := load(t, opts)
 		src := cfg.Sources["../examples/"+name]
 		out, diags := config.Format(name, src)
 		if len(diags) > 0 || !bytes.Equal(out, src) {

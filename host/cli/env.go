@@ -9,9 +9,11 @@ import (
 
 // Env is all that the program takes from outside. Tests fill it with buffers.
 type Env struct {
-	Args    []string // without the program's name
-	Stdout  io.Writer
-	Stderr  io.Writer
+	Args   []string // without the program's name
+	Stdout io.Writer
+	Stderr io.Writer
+	// Pipe gives standard input and output as one stream, for an agent.
+	Pipe    func() (io.ReadWriteCloser, error)
 	Environ []string // "NAME=value"
 	Getwd   func() (string, error)
 	Now     func() time.Time

@@ -169,9 +169,11 @@ func open(t testing.TB, p *Process) sdk.Source {
 
 func TestBuiltIn(t *testing.T) {
 	var logs logBuffer
-	s := supervisor(t, registry(), Options{
+	reg := registry()
+	reg.Env = map[string][]string{"mem": {"ITS_OWN"}, "other": {"MINE"}}
+	s := supervisor(t, reg, Options{
 		Logger:  slog.New(slog.NewTextHandler(&logs, nil)),
-		Environ: []string{"PATH=/bin", "SECRET=1", "MINE=2"},
+		Environ: []string{"PATH=/bin", "SECRET=1", "MINE=2", "ITS_OWN=3"},
 	})
 	p, err := s.Start(t.Context(), KindDriver, "mem", "primary")
 	if err != nil {
@@ -181,7 +183,7 @@ func TestBuiltIn(t *testing.T) {
 	if err != nil || p.PID() == os.Getpid() || p.Transfer() != nil {
 		t.Error(err, p.PID(), p.Transfer())
 	}
-	if !strings.Contains(id.Filesystem, "PATH=/bin") || strings.Contains(id.Filesystem, "SECRET") || strings.Contains(id.Filesystem, "MINE") {
+	if !strings.Contains(id.Filesystem, "PATH=/bin") || !strings.Contains(id.Filesystem, "ITS_OWN=3") || strings.Contains(id.Filesystem, "SECRET") || strings.Contains(id.Filesystem, "MINE") {
 		t.Errorf("environment %q", id.Filesystem)
 	}
 	tr, err := s.Start(t.Context(), KindTransfer, "shift", "")

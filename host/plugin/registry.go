@@ -38,7 +38,10 @@ type Registry struct {
 	Executable string
 	Drivers    map[string]func(*slog.Logger) sdk.Driver
 	Transfers  map[string]func(*slog.Logger) sdk.Transfer
-	Declared   []Declaration
+	// Env names, by plugin, the variables that a built-in one gets beside those
+	// that every plugin does.
+	Env      map[string][]string
+	Declared []Declaration
 }
 
 // Declaration is a plugin block of the configuration. With a Path it declares a
@@ -128,11 +131,14 @@ func (r *Registry) Names(kind Kind) []string {
 func (r *Registry) find(kind Kind, name string) (Declaration, error) {
 	for _, d := range r.Declared {
 		if d.Kind == kind && d.Name == name {
+			if d.Path == "" {
+				d.Env = slices.Concat(r.Env[name], d.Env)
+			}
 			return d, nil
 		}
 	}
 	if !slices.Contains(r.Names(kind), name) {
 		return Declaration{}, fmt.Errorf("no %s %q; known are: %s", kind, name, strings.Join(r.Names(kind), ", "))
 	}
-	return Declaration{Kind: kind, Name: name}, nil
+	return Declaration{Kind: kind, Name: name, Env: r.Env[name]}, nil
 }

@@ -25,6 +25,9 @@ type Config struct {
 	// NewTree makes an empty tree, to be removed at the test's end. Trees of one
 	// test lie on the same filesystem.
 	NewTree func(t *testing.T) Tree
+	// Remote says that the trees are reached through a network: Check does not go
+	// there, and so cannot know what is missing.
+	Remote bool
 	// Values is the driver's configuration; defaults are filled in.
 	Values schema.Values
 }

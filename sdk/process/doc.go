@@ -6,6 +6,10 @@
 // gives an implementation of the interfaces of package sdk: the caller need not
 // know that a process is behind it.
 //
+// The same services also run over any stream of bytes, one client to a stream:
+// [ServeStream] at its far end, [DialStream] at the near one. There each side
+// finds out by itself when the other is silent.
+//
 // # What the border does
 //
 // Both sides check everything that arrives. Requests larger than one message

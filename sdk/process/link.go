@@ -42,6 +42,8 @@ type link struct {
 	timeouts Timeouts
 	// hung is called when the plugin was silent for too long; may be nil.
 	hung func(err error)
+	peer string        // what the other end is called
+	why  func() string // why it is gone; may be nil
 }
 
 // Option changes how a connection is used.
@@ -58,8 +60,18 @@ func WithHung(hung func(err error)) Option {
 	return func(l *link) { l.hung = hung }
 }
 
+// withPeer sets what the other end is called, and what tells why it is gone.
+func withPeer(name string, why func() string) Option {
+	return func(l *link) {
+		if name != "" {
+			l.peer = name
+		}
+		l.why = why
+	}
+}
+
 func newLink(conn grpc.ClientConnInterface, opts []Option) *link {
-	l := &link{conn: conn, timeouts: Timeouts{}.withDefaults()}
+	l := &link{conn: conn, timeouts: Timeouts{}.withDefaults(), peer: "the plugin"}
 	for _, o := range opts {
 		o(l)
 	}
@@ -85,7 +97,7 @@ func (l *link) failure(w *watchdog, op string, err error) error {
 		return fmt.Errorf("%s: %w", op, cause)
 	}
 	if w.bitten.Load() {
-		silent := &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: fmt.Sprintf("the plugin did not answer for %s", w.limit)}
+		silent := &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: fmt.Sprintf("%s did not answer for %s", l.peer, w.limit)}
 		if l.hung != nil {
 			l.hung(silent)
 		}
@@ -94,17 +106,28 @@ func (l *link) failure(w *watchdog, op string, err error) error {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable, codes.Canceled:
-		return &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: "the plugin is gone"}
+		return l.gone(op)
 	case codes.DeadlineExceeded:
 		// The caller's deadline, seen by the other side a moment earlier.
 		return fmt.Errorf("%s: %w", op, context.DeadlineExceeded)
 	case codes.Unimplemented:
-		return &sdk.Error{Kind: sdk.KindUnsupported, Op: op, Msg: "the plugin does not offer this call"}
+		return &sdk.Error{Kind: sdk.KindUnsupported, Op: op, Msg: l.peer + " does not offer this call"}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: "the plugin is gone"}
+		return l.gone(op)
 	}
 	return &sdk.Error{Kind: sdk.KindFatal, Op: op, Msg: s.Code().String() + ": " + s.Message()}
+}
+
+// gone is the error of a call whose other end is no longer there.
+func (l *link) gone(op string) *sdk.Error {
+	msg := l.peer + " is gone"
+	if l.why != nil {
+		if why := l.why(); why != "" {
+			msg += ": " + why
+		}
+	}
+	return &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: msg}
 }
 
 // watchdog ends a context when a plugin is silent for longer than its limit.

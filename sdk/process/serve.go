@@ -69,14 +69,7 @@ func serve(build func(*slog.Logger) func(*grpc.Server)) {
 			return grpc.NewServer(append(opts, serverOptions(connWatcher{ending: &ending})...)...)
 		},
 	})
-	closed := make(chan struct{})
-	go func() {
-		ending.Wait()
-		close(closed)
-	}()
-	select {
-	case <-closed:
-	case <-time.After(closeGrace):
+	if !closedInTime(&ending) {
 		log.Warn("resources not closed in time")
 	}
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -15,10 +16,12 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/gsyncd/gsyncd-host/host/agent"
 	"github.com/gsyncd/gsyncd-host/host/cli"
 	"github.com/gsyncd/gsyncd-host/host/plugin"
 	"github.com/gsyncd/gsyncd-host/plugins/file"
 	"github.com/gsyncd/gsyncd-host/plugins/rsync"
+	"github.com/gsyncd/gsyncd-host/plugins/ssh"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
@@ -35,11 +38,13 @@ func run() int {
 	env := cli.Env{
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
+		Pipe:    func() (io.ReadWriteCloser, error) { return agent.Stdio(os.Stdin, os.Stdout) },
 		Version: version(),
 		Host:    resolve,
 		Plugins: &plugin.Registry{
-			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New},
+			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New, "ssh": ssh.New},
 			Transfers: map[string]func(*slog.Logger) sdk.Transfer{"rsync": rsync.New},
+			Env:       map[string][]string{"ssh": {"SSH_AUTH_SOCK"}},
 		},
 	}
 	if u, err := user.Current(); err == nil {

@@ -1,0 +1,40 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
+)
+
+// pinned is a driver that opens one address, whatever it is asked for: what the
+// agent was started for is decided on this side.
+type pinned struct {
+	driver  sdk.Driver
+	address sdk.Address
+}
+
+var _ sdk.Driver = (*pinned)(nil)
+
+func (p *pinned) here(req sdk.OpenRequest) sdk.OpenRequest {
+	req.Address = p.address
+	return req
+}
+
+// Describe implements [sdk.Driver].
+func (p *pinned) Describe() sdk.Descriptor { return p.driver.Describe() }
+
+// Check implements [sdk.Driver].
+func (p *pinned) Check(ctx context.Context, req sdk.OpenRequest) []schema.Diagnostic {
+	return p.driver.Check(ctx, p.here(req))
+}
+
+// OpenSource implements [sdk.Driver].
+func (p *pinned) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Source, error) {
+	return p.driver.OpenSource(ctx, p.here(req))
+}
+
+// OpenTarget implements [sdk.Driver].
+func (p *pinned) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Target, error) {
+	return p.driver.OpenTarget(ctx, p.here(req))
+}

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gsyncd/gsyncd-host/config"
+	"github.com/gsyncd/gsyncd-host/host/agent"
+	"github.com/gsyncd/gsyncd-host/sdk/process"
+)
+
+// agentCommand is the far end of a mirror's side behind ssh.
+func agentCommand(env *Env) *cobra.Command {
+	var silence time.Duration
+	cmd := &cobra.Command{
+		Use: "agent URL", Short: "Serve a directory to a gsyncd-host at the other end of a connection",
+		Long: "agent serves the tree at URL, and nothing else, over standard input and output.\n" +
+			"gsyncd-host starts it by itself through ssh on the machine of an ssh:// URL, with the\n" +
+			"rights of the user who logs in. It ends when its input ends or the other end is silent.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if silence < time.Second {
+				return usage(errors.New("--silence: one second is the least"))
+			}
+			log := newLogger(env.Stderr, config.Host{LogLevel: "warn"}, false)
+			a, err := agent.New(agent.Options{URL: args[0], Drivers: env.Plugins.Drivers, Program: env.Version, Silence: silence, Logger: log})
+			if err != nil {
+				return usage(err)
+			}
+			pipe, err := env.Pipe()
+			if err != nil {
+				return fail(err)
+			}
+			if err := a.Serve(cmd.Context(), pipe); err != nil {
+				return fail(fmt.Errorf("serve %s: %w", args[0], err))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&silence, "silence", process.DefaultSilence, "end after this long without a sign of life")
+	return cmd
+}

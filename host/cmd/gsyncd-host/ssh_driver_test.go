@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/drivertest"
+	"github.com/gsyncd/gsyncd-host/sdk/process"
+)
+
+// TestSSHDriver takes the conformance suite all the way: the ssh driver as a
+// plugin process, a real sshd, the far agent, and the file driver in it.
+func TestSSHDriver(t *testing.T) {
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	check(t, os.Mkdir(pl.s, 0o755))
+	drivertest.Run(t, drivertest.Config{
+		Remote: true,
+		Launch: func(t *testing.T) sdk.Driver { return launchSSH(t, pl) },
+		NewTree: func(t *testing.T) drivertest.Tree {
+			dir := t.TempDir() + "/tree"
+			check(t, os.Mkdir(dir, 0o755))
+			return drivertest.Tree{Address: sdk.Address{Scheme: "ssh", Rest: "far:file://" + dir}, Dir: dir}
+		},
+	})
+	s.gone()
+}
+
+// launchSSH starts the ssh driver as a plugin with the place's environment.
+func launchSSH(t *testing.T, pl *place) sdk.Driver {
+	t.Helper()
+	p, err := process.Launch(t.Context(), process.Command{
+		Path: selfExec, Args: []string{"plugin", "ssh"}, Env: pl.environ, SocketDir: pl.tmp,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	check(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		p.Stop(ctx)
+	})
+	d, err := p.Driver(t.Context())
+	check(t, err)
+	return d
+}

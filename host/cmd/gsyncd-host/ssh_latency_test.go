@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Round trips in a row that a run may take at most, however many entries there
+// are. About ten of them are the login's and the agent's start.
+const (
+	firstTrips = 60
+	quietTrips = 30
+)
+
+// TestSSHRoundTrips measures how many times in a row the program waits for the
+// other end: what a slower network adds, divided by how much slower it is.
+func TestSSHRoundTrips(t *testing.T) {
+	const files, rtt = 2000, 100 * time.Millisecond
+	fastFirst, fastQuiet := latency(t, files, 0)
+	slowFirst, slowQuiet := latency(t, files, rtt)
+	for _, c := range []struct {
+		what  string
+		added time.Duration
+		limit float64
+	}{{"first", slowFirst - fastFirst, firstTrips}, {"quiet", slowQuiet - fastQuiet, quietTrips}} {
+		n := c.added.Seconds() / rtt.Seconds()
+		t.Logf("%s run: %.0f round trips", c.what, n)
+		if n > c.limit {
+			t.Errorf("a %s run of %d files took %.0f round trips, more than %.0f", c.what, files, n, c.limit)
+		}
+	}
+}
+
+// latency gives how long a first and a quiet run take over a network with a
+// round trip time.
+func latency(t *testing.T, files int, rtt time.Duration) (first, quiet time.Duration) {
+	t.Helper()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	r := newRelay(t, s.address(), rtt/2)
+	s.port = r.port()
+	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n")
+	for i := range files {
+		pl.write(t, fmt.Sprintf("d%02d/f%d", i%20, i), make([]byte, 1000+i))
+	}
+	run := func() time.Duration {
+		began := time.Now()
+		pl.once(t, pl.p, s.far())
+		took := time.Since(began)
+		_, bytes := r.count()
+		t.Logf("rtt %v: %v, %d bytes so far", rtt, took.Round(time.Millisecond), bytes)
+		return took
+	}
+	first = run()
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
+	quiet = run()
+	s.gone()
+	return first, quiet
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// sshd is a real OpenSSH server of a test's own, on the loopback interface.
+type sshd struct {
+	t       *testing.T
+	pl      *place
+	pid     int
+	port    string
+	user    string
+	hostKey ssh.PublicKey
+}
+
+// newSSHD starts a server for a place, and gives the place's user a key for it,
+// its host key, and the name "far" for it. In its sessions gsyncd-host is the
+// test binary.
+func newSSHD(t *testing.T, pl *place) *sshd {
+	t.Helper()
+	program, err := exec.LookPath("sshd")
+	if err != nil {
+		program = "/usr/sbin/sshd"
+	}
+	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no sshd: install openssh-server")
+		}
+		t.Skip("NOT TESTED: there is no sshd here; install openssh-server")
+	}
+	if os.Geteuid() == 0 { // where sshd locks itself in before a login
+		check(t, os.MkdirAll("/run/sshd", 0o755))
+	}
+	me, err := user.Current()
+	check(t, err)
+	s := &sshd{t: t, pl: pl, user: me.Username, port: freePort(t)}
+	dir := filepath.Join(pl.dir, "sshd")
+	check(t, errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(pl.home(), 0o700)))
+	s.hostKey = newKey(t, filepath.Join(dir, "host"), "")
+	client := newKey(t, filepath.Join(pl.home(), "key"), "")
+	s.file(filepath.Join(dir, "authorized"), string(ssh.MarshalAuthorizedKey(client)))
+	s.file(filepath.Join(pl.home(), "known_hosts"), knownhosts.Line([]string{knownhosts.Normalize(s.address())}, s.hostKey)+"\n")
+	s.clientConfig("")
+	s.program("#!/bin/bash\n" + s.wrapper())
+	config := filepath.Join(dir, "config")
+	s.file(config, strings.Join([]string{
+		"ListenAddress 127.0.0.1:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
+		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
+		"KbdInteractiveAuthentication no", "MaxStartups 100",
+		// The home is the test's, so that no start-up file of the user's shell
+		// counts, and so is the one gsyncd-host in the PATH.
+		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin HOME=" + pl.dir, "",
+	}, "\n"))
+	cmd := exec.Command(program, "-D", "-e", "-f", config)
+	var said syncBuffer
+	cmd.Stderr = &said
+	check(t, cmd.Start())
+	s.pid = cmd.Process.Pid
+	t.Cleanup(func() {
+		for _, p := range s.sessions() {
+			p.signal(syscall.SIGKILL)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("[sshd]\n%s", said.String())
+		}
+	})
+	poll(t, "sshd listens", func() bool {
+		c, err := net.Dial("tcp", s.address())
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return s
+}
+
+// wrapper is a line of a shell that becomes the program.
+func (s *sshd) wrapper() string {
+	self, err := os.Executable()
+	check(s.t, err)
+	return fmt.Sprintf("exec -a %s %s \"$@\"\n", programName, self)
+}
+
+// home is where the user's ssh keeps its things.
+func (pl *place) home() string { return filepath.Join(pl.dir, ".ssh") }
+
+func (s *sshd) address() string { return net.JoinHostPort("127.0.0.1", s.port) }
+
+// clientConfig writes the user's configuration of ssh, with more at its end.
+func (s *sshd) clientConfig(more string) {
+	s.file(filepath.Join(s.pl.home(), "config"), fmt.Sprintf(
+		"Host far\n  HostName 127.0.0.1\nHost far 127.0.0.1\n  Port %s\n  User %s\n  IdentityFile ~/.ssh/key\n%s", s.port, s.user, more))
+}
+
+func (s *sshd) file(path, text string) {
+	s.t.Helper()
+	check(s.t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+// far is the secondary's directory as an ssh URL.
+func (s *sshd) far() string { return "far:" + s.pl.s }
+
+// sessions lists the server's processes, one or two a connection.
+func (s *sshd) sessions() []proc {
+	var out []proc
+	of := map[int]bool{s.pid: true}
+	for found := true; found; {
+		found = false
+		dirs, _ := filepath.Glob("/proc/[0-9]*")
+		for _, dir := range dirs {
+			pid, _ := strconv.Atoi(filepath.Base(dir))
+			stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+			if err != nil || of[pid] {
+				continue
+			}
+			name, rest, _ := strings.Cut(string(stat), ") ")
+			fields := strings.Fields(rest)
+			parent, _ := strconv.Atoi(fields[1])
+			if of[parent] && fields[0] != "Z" && strings.HasSuffix(name, "(sshd") {
+				of[pid], found = true, true
+				out = append(out, proc{pid: pid})
+			}
+		}
+	}
+	return out
+}
+
+// gone waits until no session and no process of the program is left.
+func (s *sshd) gone() {
+	s.t.Helper()
+	poll(s.t, "all sessions end", func() bool { return len(s.sessions()) == 0 })
+	s.pl.clean(s.t)
+}
+
+// agentProc is for find: the far agent.
+func agentProc(p proc) bool { return len(p.args) > 1 && p.args[1] == "agent" }
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	check(t, err)
+	return port
+}
+
+// newKey makes a private key, with a passphrase if that is not empty.
+func newKey(t *testing.T, path, passphrase string) ssh.PublicKey {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	check(t, err)
+	var block *pem.Block
+	if passphrase == "" {
+		block, err = ssh.MarshalPrivateKey(private, "")
+	} else {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte(passphrase))
+	}
+	check(t, err)
+	check(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
+	key, err := ssh.NewPublicKey(public)
+	check(t, err)
+	return key
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

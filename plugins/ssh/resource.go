@@ -1,0 +1,45 @@
+package ssh
+
+import "github.com/gsyncd/gsyncd-host/sdk"
+
+// source is a primary on the other machine.
+type source struct {
+	sdk.Source
+	far *far
+}
+
+var _ sdk.Source = (*source)(nil)
+
+// Info implements [sdk.Resource].
+func (s *source) Info() sdk.Info { return fromHere(s.Source.Info()) }
+
+// Close implements [sdk.Resource].
+func (s *source) Close() error { return s.far.leave(s.Source) }
+
+// target is a secondary on the other machine.
+type target struct {
+	sdk.Target
+	far *far
+}
+
+var _ sdk.Target = (*target)(nil)
+
+// Info implements [sdk.Resource].
+func (t *target) Info() sdk.Info { return fromHere(t.Target.Info()) }
+
+// Close implements [sdk.Resource].
+func (t *target) Close() error { return t.far.leave(t.Target) }
+
+// fromHere takes away the endpoint: a path of the other machine is none here,
+// so all data goes through the driver.
+func fromHere(i sdk.Info) sdk.Info {
+	i.Endpoint = sdk.Endpoint{}
+	return i
+}
+
+// leave closes the resource over there, and the connection that was its own.
+func (f *far) leave(r sdk.Resource) error {
+	err := r.Close()
+	f.close()
+	return err
+}

@@ -1,0 +1,110 @@
+package process
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// The first line in each direction of a stream says who speaks, which version
+// of the protocol, and which version of the program.
+const (
+	agentWord  = "gsyncd-host-agent"
+	clientWord = "gsyncd-host-client"
+	// maxNoise is how much may come before the agent's greeting: what a far
+	// shell's start-up files print.
+	maxNoise = 64 << 10
+	// maxSeen is how much of it an error shows.
+	maxSeen = 200
+	// maxProgram is the longest version of a program.
+	maxProgram = 100
+)
+
+// GreetingError says that no agent answered at the other end of a stream.
+type GreetingError struct {
+	Seen string // the first of what came instead; empty if nothing came
+	Err  error  // how it ended: io.EOF, or that there was too much of it
+}
+
+// Error implements error.
+func (e *GreetingError) Error() string {
+	if e.Seen == "" {
+		return fmt.Sprintf("no greeting of an agent: %v", e.Err)
+	}
+	return fmt.Sprintf("no greeting of an agent, but %q: %v", e.Seen, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *GreetingError) Unwrap() error { return e.Err }
+
+// VersionError says that the other end speaks another version of the protocol.
+type VersionError struct {
+	Theirs  int
+	Program string // the version of the other end's program
+}
+
+// Error implements error.
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("the other end (gsyncd-host %s) speaks protocol %d, this one %d", e.Program, e.Theirs, Version)
+}
+
+// greet writes a greeting.
+func greet(w io.Writer, word, program string) error {
+	program = strings.Join(strings.Fields(program), "-")
+	if program == "" {
+		program = "unknown"
+	}
+	_, err := fmt.Fprintf(w, "%s %d %s\n", word, Version, program[:min(len(program), maxProgram)])
+	return err
+}
+
+// awaitGreeting reads up to a greeting's end. Of what comes before it at most
+// noise bytes are skipped.
+func awaitGreeting(r *bufio.Reader, word string, noise int) error {
+	var seen, line []byte
+	for total := 0; ; total++ {
+		if total > noise+len(word)+maxProgram {
+			return &GreetingError{Seen: readable(seen), Err: fmt.Errorf("more than %d bytes of it", noise)}
+		}
+		c, err := r.ReadByte()
+		if err != nil {
+			return &GreetingError{Seen: readable(seen), Err: err}
+		}
+		if len(seen) < 4*maxSeen {
+			seen = append(seen, c)
+		}
+		if c != '\n' {
+			line = append(line, c)
+			continue
+		}
+		// What is printed without a newline at its end stands in front.
+		if i := strings.LastIndex(string(line), word+" "); i >= 0 {
+			return checkGreeting(string(line[i+len(word)+1:]))
+		}
+		line = line[:0]
+	}
+}
+
+// checkGreeting looks at what follows a greeting's first word.
+func checkGreeting(rest string) error {
+	number, program, _ := strings.Cut(strings.TrimRight(rest, "\r"), " ")
+	theirs, err := strconv.Atoi(number)
+	if err != nil {
+		return &GreetingError{Seen: readable([]byte(rest)), Err: fmt.Errorf("%q is no version", number)}
+	}
+	if theirs != Version {
+		return &VersionError{Theirs: theirs, Program: readable([]byte(program))}
+	}
+	return nil
+}
+
+// readable makes one short line of what came.
+func readable(b []byte) string {
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "?")), " ")
+	if len(text) > maxSeen {
+		text = strings.ToValidUTF8(text[:maxSeen], "") + "…"
+	}
+	return text
+}

@@ -1,0 +1,88 @@
+package process
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Stream is the client's end of a stream whose other end is in [ServeStream].
+// Its methods may be called concurrently.
+type Stream struct {
+	raw     *streamConn
+	conn    *grpc.ClientConn
+	options StreamOptions
+
+	closing sync.Once
+	closed  error
+}
+
+// DialStream meets the agent at the other end of a stream of bytes. What comes
+// before its greeting is skipped, up to 64 KiB. An error is a *GreetingError, a
+// *VersionError, or that of ctx; rw is closed then.
+func DialStream(ctx context.Context, rw io.ReadWriteCloser, o StreamOptions) (*Stream, error) {
+	r := bufio.NewReader(rw)
+	s := &Stream{raw: newStreamConn(r, rw), options: o}
+	stop := context.AfterFunc(ctx, func() { _ = s.raw.Close() })
+	err := awaitGreeting(r, agentWord, maxNoise)
+	if err == nil {
+		err = greet(s.raw, clientWord, o.Program)
+	}
+	if !stop() {
+		// The greeting's error tells what came until then.
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	if err == nil {
+		s.conn, err = s.connect()
+	}
+	if err != nil {
+		_ = s.raw.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stream) connect() (*grpc.ClientConn, error) {
+	var used atomic.Bool
+	half := s.options.silence() / 2
+	opts := append(dialOptions(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: max(pingEvery, half), Timeout: half, PermitWithoutStream: true}),
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+			if used.Swap(true) {
+				return nil, errors.New("a stream cannot be dialled again")
+			}
+			return s.raw, nil
+		}))
+	return grpc.NewClient("passthrough:///stream", opts...)
+}
+
+// Driver returns the driver that is served at the other end. It is usable until
+// the stream ends; calls then fail with sdk.KindGone.
+func (s *Stream) Driver(ctx context.Context) (sdk.Driver, error) {
+	return Driver(ctx, s.conn, WithTimeouts(s.options.Timeouts), withPeer(s.options.Peer, s.options.Why), WithHung(func(error) {
+		// Nothing is known about its state, and it may hold locks.
+		_ = s.raw.Close()
+	}))
+}
+
+// Close ends the stream, and with it all that was opened through it. It may be
+// called twice.
+func (s *Stream) Close() error {
+	s.closing.Do(func() { s.closed = errors.Join(s.conn.Close(), s.raw.Close()) })
+	if s.closed != nil {
+		return fmt.Errorf("close stream: %w", s.closed)
+	}
+	return nil
+}

@@ -132,6 +132,9 @@ func splitLine(line string) (string, []string, error) {
 	if end < 0 {
 		return strings.ToLower(line), nil, nil
 	}
+	if end == 0 {
+		return "", nil, errors.New("a line has no keyword")
+	}
 	rest := strings.TrimLeft(line[end:], " \t")
 	rest = strings.TrimLeft(strings.TrimPrefix(rest, "="), " \t")
 	var args []string

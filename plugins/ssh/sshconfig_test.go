@@ -166,6 +166,7 @@ func TestSettings(t *testing.T) {
 func FuzzConfigLine(f *testing.F) {
 	f.Add(`Host "a b" c # d`)
 	f.Add(`Port=22`)
+	f.Add(`=00`)
 	f.Fuzz(func(t *testing.T, line string) {
 		keyword, args, err := splitLine(line)
 		if err == nil && keyword == "" && len(args) > 0 {

@@ -37,6 +37,9 @@ func writeSummary(w io.Writer, s *report.Snapshot, end error) error {
 		fmt.Fprintf(&b, "  %s\n", diag.Clean(s.Error))
 	}
 	for _, m := range s.Methods {
+		if m.Files == 0 {
+			continue // it only compared
+		}
 		fmt.Fprintf(&b, "  %s: %s (%s): %s\n", m.Name, plural(m.Files, "file"), bytesText(m.Bytes), reasonsText(m.Reasons))
 	}
 	for i, p := range s.Problems {

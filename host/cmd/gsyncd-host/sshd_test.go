@@ -43,7 +43,7 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("no sshd: install openssh-server")
 		}
-		t.Skip("NOT TESTED: there is no sshd here; install openssh-server")
+		t.Skip("SKIPPED, NOT TESTED: there is no sshd here; install openssh-server")
 	}
 	if os.Geteuid() == 0 { // where sshd locks itself in before a login
 		check(t, os.MkdirAll("/run/sshd", 0o755))

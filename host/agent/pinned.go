@@ -12,6 +12,9 @@ import (
 type pinned struct {
 	driver  sdk.Driver
 	address sdk.Address
+	// takeOver ends others that hold the address and have lost their clients, and
+	// reports whether there were any; may be nil.
+	takeOver func(context.Context) bool
 }
 
 var _ sdk.Driver = (*pinned)(nil)
@@ -36,5 +39,9 @@ func (p *pinned) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Sourc
 
 // OpenTarget implements [sdk.Driver].
 func (p *pinned) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Target, error) {
-	return p.driver.OpenTarget(ctx, p.here(req))
+	t, err := p.driver.OpenTarget(ctx, p.here(req))
+	if sdk.KindOf(err) == sdk.KindBusy && p.takeOver != nil && p.takeOver(ctx) {
+		return p.driver.OpenTarget(ctx, p.here(req))
+	}
+	return t, err
 }

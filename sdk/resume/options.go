@@ -38,6 +38,10 @@ type Options struct {
 	Back func(after time.Duration)
 }
 
+// WindowFor is the window where people chose after how long of silence the
+// other end is given up: both ends work it out alike.
+func WindowFor(silence time.Duration) time.Duration { return min(silence, DefaultWindow) }
+
 func (o Options) window() time.Duration {
 	if o.Window <= 0 {
 		return DefaultWindow

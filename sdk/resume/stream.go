@@ -3,7 +3,6 @@ package resume
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -155,6 +154,14 @@ func (s *Stream) Close() error {
 	return nil
 }
 
+// End ends the stream at once: the other end is not told, and err is what calls
+// on this end return.
+func (s *Stream) End(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finish(err)
+}
+
 // Err is why the stream ended: nil while it lives, and after an orderly end.
 func (s *Stream) Err() error {
 	s.mu.Lock()
@@ -222,76 +229,5 @@ func (s *Stream) drop(c *carrier, why error) {
 	if s.options.Dial != nil && !s.dialing {
 		s.dialing = true
 		go s.redial()
-	}
-}
-
-// watch drops connections that are silent and ends the stream when its window is
-// over.
-func (s *Stream) watch() {
-	tick := time.NewTicker(s.options.silence() / 4)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		s.look()
-	}
-}
-
-func (s *Stream) look() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	limit := s.options.silence()
-	if c := s.conn; c != nil {
-		silent := time.Since(c.lastHeard())
-		switch {
-		case silent >= limit:
-			s.drop(c, fmt.Errorf("no sign of life for %s", limit.Round(time.Millisecond)))
-		case silent >= limit/4:
-			c.ping = true
-			s.changed.Broadcast()
-		}
-	}
-	if window := s.options.window(); s.conn == nil && time.Since(s.heard) >= window {
-		s.finish(fmt.Errorf("the connection was lost, and there was no other within %s: %w", window, s.reason))
-	}
-}
-
-// redial makes connections until one works or the stream ends.
-func (s *Stream) redial() {
-	for {
-		s.mu.Lock()
-		wait := s.wait
-		s.wait = min(2*wait, maxBackOff)
-		s.mu.Unlock()
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		s.mu.Lock()
-		waiting := s.conn == nil
-		s.dialing = !s.lost.IsZero()
-		back := !s.dialing
-		s.mu.Unlock()
-		if back {
-			return
-		}
-		if !waiting {
-			continue // the last one has not said hello yet
-		}
-		conn, err := s.options.Dial(s.ctx)
-		if err == nil {
-			_ = s.Attach(conn)
-			continue
-		}
-		s.mu.Lock()
-		s.reason = err
-		if isFinal(err) {
-			s.finish(fmt.Errorf("the connection was lost and cannot be made anew: %w", err))
-		}
-		s.mu.Unlock()
 	}
 }

@@ -22,17 +22,25 @@ type Options struct {
 	Drivers map[string]func(*slog.Logger) sdk.Driver
 	Program string        // this program's version
 	Silence time.Duration // after which the client is taken for dead; 0: process.DefaultSilence
-	Logger  *slog.Logger
+	// Doors is where the agent's door is, see [RuntimeDir]; "" for none.
+	Doors  string
+	Logger *slog.Logger
 }
 
 // Agent serves one resource.
 type Agent struct {
 	driver  sdk.Driver
 	options process.StreamOptions
+	url     string // canonical
+	doors   string
+	log     *slog.Logger
 }
 
 // New finds the driver for the URL. An error is about the URL.
 func New(o Options) (*Agent, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	u, err := resurl.Parse(o.URL)
 	if err != nil {
 		return nil, err
@@ -48,6 +56,7 @@ func New(o Options) (*Agent, error) {
 			return &Agent{
 				driver:  &pinned{driver: d, address: u.Address()},
 				options: process.StreamOptions{Program: o.Program, Silence: o.Silence},
+				url:     u.String(), doors: o.Doors, log: o.Logger,
 			}, nil
 		}
 		known = append(known, schemes...)
@@ -58,5 +67,22 @@ func New(o Options) (*Agent, error) {
 // Serve speaks to the one client at the other end of rw until either of them
 // has enough. Nothing is left open then.
 func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
-	return process.ServeStream(ctx, rw, a.driver, a.options)
+	options := a.options
+	if a.doors != "" {
+		token := NewToken()
+		door, err := OpenDoor(a.doors, token, a.verbs(), a.log)
+		if err != nil {
+			// All works without it, but what comes to this session another way.
+			a.log.Warn("the session cannot be reached by others", "error", err)
+		} else {
+			options.Token = token
+			defer func() { _ = door.Close() }()
+		}
+	}
+	return process.ServeStream(ctx, rw, a.driver, options)
+}
+
+// verbs are what the session does for those who come to its door.
+func (a *Agent) verbs() map[string]Verb {
+	return map[string]Verb{}
 }

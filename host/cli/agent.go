@@ -26,7 +26,14 @@ func agentCommand(env *Env) *cobra.Command {
 				return usage(errors.New("--silence: one second is the least"))
 			}
 			log := newLogger(env.Stderr, config.Host{LogLevel: "warn"}, false)
-			a, err := agent.New(agent.Options{URL: args[0], Drivers: env.Plugins.Drivers, Program: env.Version, Silence: silence, Logger: log})
+			doors, err := agent.RuntimeDir(env.getenv("XDG_RUNTIME_DIR"))
+			if err != nil {
+				log.Warn("the session cannot be reached by others", "error", err)
+				doors = ""
+			}
+			a, err := agent.New(agent.Options{
+				URL: args[0], Drivers: env.Plugins.Drivers, Program: env.Version, Silence: silence, Doors: doors, Logger: log,
+			})
 			if err != nil {
 				return usage(err)
 			}

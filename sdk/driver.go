@@ -102,7 +102,7 @@ func (f Features) Known() Features { return f & featuresKnown }
 // Endpoint says how a transfer method can reach the tree without the driver.
 // With an empty Path it cannot: data goes through Read and Write.
 type Endpoint struct {
-	Path  string   // absolute path of the root where it is reached
+	Path string // absolute path of the root where it is reached
 	// Shell is a remote-shell command that reaches it; empty: this machine. With
 	// a host's name, which it may leave unread, and a command behind it, it runs
 	// that command in the tree's root. It need not run others than rsync --server

@@ -29,7 +29,7 @@ type Options struct {
 
 // Agent serves one resource.
 type Agent struct {
-	driver  sdk.Driver
+	driver  *pinned
 	options process.StreamOptions
 	url     string // canonical
 	doors   string
@@ -84,5 +84,5 @@ func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 
 // verbs are what the session does for those who come to its door.
 func (a *Agent) verbs() map[string]Verb {
-	return map[string]Verb{}
+	return map[string]Verb{verbRsync: a.rsync}
 }

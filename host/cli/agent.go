@@ -15,13 +15,22 @@ import (
 // agentCommand is the far end of a mirror's side behind ssh.
 func agentCommand(env *Env) *cobra.Command {
 	var silence time.Duration
+	var token, dir string
 	cmd := &cobra.Command{
 		Use: "agent URL", Short: "Serve a directory to a gsyncd-host at the other end of a connection",
 		Long: "agent serves the tree at URL, and nothing else, over standard input and output.\n" +
 			"gsyncd-host starts it by itself through ssh on the machine of an ssh:// URL, with the\n" +
 			"rights of the user who logs in. It ends when its input ends or the other end is silent.",
-		Args: cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if token != "" {
+				return nil
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if token != "" {
+				return agentRsync(cmd.Context(), env, token, dir, args)
+			}
 			if silence < time.Second {
 				return usage(errors.New("--silence: one second is the least"))
 			}
@@ -48,5 +57,10 @@ func agentCommand(env *Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().DurationVar(&silence, "silence", process.DefaultSilence, "end after this long without a sign of life")
+	cmd.Flags().StringVar(&token, "rsync", "", "be an rsync server of the session with this token; the arguments are the server's")
+	cmd.Flags().StringVar(&dir, "dir", "", "with --rsync: the job's directory")
+	for _, name := range []string{"rsync", "dir"} {
+		cmd.Flags().Lookup(name).Hidden = true
+	}
 	return cmd
 }

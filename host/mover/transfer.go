@@ -71,6 +71,11 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 		return
 	}
 	name := t.Describe().Name
+	if !m.cfg.Target.Info().Endpoint.Local() && !t.Describe().Remote {
+		m.unsupported(name, &sdk.Error{Kind: sdk.KindUnsupported, Op: "run " + name, Msg: "it works on this machine only"})
+		fallBack(items, "no path to a side")
+		return
+	}
 	pending := m.refuseFull(items, name, done)
 	for n := 0; len(pending) > 0 && ctx.Err() == nil; n++ {
 		if n == attempts {
@@ -87,6 +92,13 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 			fallBack(items, why)
 		}
 		pending = r.again
+	}
+}
+
+// unsupported notes that the plugin can do nothing between these sides.
+func (m *Mover) unsupported(name string, why error) {
+	if m.choice.giveUp() {
+		m.log.Warn("files are streamed from now on, the transfer method cannot be used", slog.String("plugin", name), slog.Any("error", why))
 	}
 }
 

@@ -23,12 +23,14 @@ type far struct {
 	driver  sdk.Driver
 	request sdk.OpenRequest
 	log     *slog.Logger
+	shell   *shell // nil: rsync cannot use the connection
+	route   *route
 	once    sync.Once
 }
 
 // newFar connects, starts the agent and meets it.
 func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger) (_ *far, err error) {
-	f := &far{hop: r.last(), log: log}
+	f := &far{hop: r.last(), route: r, log: log}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -92,9 +94,28 @@ func (f *far) refused(ctx context.Context, err error) error {
 	return err
 }
 
+// openShell lets rsync use the connection, if the agent can be reached by what
+// is started for rsync over there.
+func (f *far) openShell() (err error) {
+	token := f.stream.Token()
+	if token == "" {
+		return nil
+	}
+	f.shell, err = newShell(
+		func() (*ssh.Session, error) { return f.clients[0].NewSession() },
+		func(dir string, args []string) string { return rsyncCommand(f.route, token, dir, args) },
+		f.log)
+	return err
+}
+
 // close ends the agent and the connection.
 func (f *far) close() {
 	f.once.Do(func() {
+		if f.shell != nil {
+			if err := f.shell.close(); err != nil {
+				f.log.Warn("what rsync used is not all tidied up", "error", err)
+			}
+		}
 		if f.stream != nil {
 			_ = f.stream.Close()
 		} else if f.agent != nil {

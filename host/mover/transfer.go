@@ -77,6 +77,11 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 		return
 	}
 	pending := m.refuseFull(items, name, done)
+	told := done
+	done = func(res Result) {
+		res.Beside = true
+		told(res)
+	}
 	for n := 0; len(pending) > 0 && ctx.Err() == nil; n++ {
 		if n == attempts {
 			for i := range pending {
@@ -84,10 +89,17 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 			}
 			return
 		}
-		r := &transferRun{mover: m, plugin: t, start: nth, name: name, done: done, instead: map[string][]item{}}
+		// Results are told when the job's directory is gone: then nothing moves
+		// the root's times any more.
+		var results []Result
+		keep := func(res Result) { results = append(results, res) }
+		r := &transferRun{mover: m, plugin: t, start: nth, name: name, done: keep, instead: map[string][]item{}}
 		start := time.Now()
 		r.run(ctx, pending)
 		m.stats.busy(name, time.Since(start).Seconds())
+		for _, res := range results {
+			done(res)
+		}
 		for why, items := range r.instead {
 			fallBack(items, why)
 		}

@@ -58,8 +58,8 @@ type Rsync struct {
 var errNone = errors.New("there is no program rsync in the PATH of this user")
 
 // Run runs the server until it ends, the session does, or ctx, and returns its
-// exit code. An error of sdk.KindNotExist says that there is no such session,
-// any other that the server cannot be had here, now or later.
+// exit code. An error of sdk.KindNotExist says that there is no such session
+// or job any more, any other that the server cannot be had here, now or later.
 func (r *Rsync) Run(ctx context.Context) (int, error) {
 	if err := checkJobName(r.Dir); err != nil {
 		return 0, err

@@ -70,6 +70,16 @@ func commandLine(r *route, silence time.Duration) string {
 	return strings.Join(words, " ")
 }
 
+// rsyncCommand starts an rsync server that works in a job's directory of the
+// agent's session.
+func rsyncCommand(r *route, token, dir string, args []string) string {
+	words := []string{r.agent, "agent", "--rsync", quote(token), "--dir", quote(dir), "--"}
+	for _, a := range args {
+		words = append(words, quote(a))
+	}
+	return strings.Join(words, " ")
+}
+
 // quote makes one word of s for any shell of the Bourne kind.
 func quote(s string) string {
 	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%") == "" {

@@ -23,6 +23,7 @@ type far struct {
 	driver  sdk.Driver
 	request sdk.OpenRequest
 	log     *slog.Logger
+	shell   *shell // nil: rsync cannot use the connection
 	once    sync.Once
 
 	mu      sync.Mutex
@@ -98,9 +99,28 @@ func (f *far) refused(ctx context.Context, err error) error {
 	return err
 }
 
+// openShell lets rsync use the connection, if the agent can be reached by what
+// is started for rsync over there.
+func (f *far) openShell() (err error) {
+	token := f.stream.Token()
+	if token == "" {
+		return nil
+	}
+	f.shell, err = newShell(
+		func() (*ssh.Session, error) { return f.client().NewSession() },
+		func(dir string, args []string) string { return rsyncCommand(f.route, token, dir, args) },
+		f.log)
+	return err
+}
+
 // close ends the agent and the connection.
 func (f *far) close() {
 	f.once.Do(func() {
+		if f.shell != nil {
+			if err := f.shell.close(); err != nil {
+				f.log.Warn("what rsync used is not all tidied up", "error", err)
+			}
+		}
 		if f.stream != nil {
 			_ = f.stream.Close()
 		}

@@ -36,11 +36,12 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	env := cli.Env{
-		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
-		Pipe:    pipe,
-		Version: version(),
-		Host:    resolve,
+		Pipe:        pipe,
+		RemoteShell: ssh.RemoteShell,
+		Version:     version(),
+		Host:        resolve,
 		Plugins: &plugin.Registry{
 			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New, "ssh": ssh.New},
 			Transfers: map[string]func(*slog.Logger) sdk.Transfer{"rsync": rsync.New},

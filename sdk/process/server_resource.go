@@ -2,7 +2,11 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process/internal/rpcpb"
@@ -60,7 +64,27 @@ func (s *resourceServer) Beacon(ctx context.Context, m *wirepb.ResourceRequest) 
 }
 
 // Apply serves [sdk.Target.Apply].
-func (s *resourceServer) Apply(ctx context.Context, m *wirepb.ApplyRequest) (*wirepb.ApplyReply, error) {
+func (s *resourceServer) Apply(stream grpc.BidiStreamingServer[wirepb.ApplyRequest, wirepb.ApplyReply]) error {
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		out, err := applyPart(stream.Context(), m)
+		if err == nil {
+			err = stream.Send(out)
+		}
+		if err != nil || out.Error != nil {
+			return err
+		}
+	}
+}
+
+// applyPart does the operations of one message.
+func applyPart(ctx context.Context, m *wirepb.ApplyRequest) (*wirepb.ApplyReply, error) {
 	out := &wirepb.ApplyReply{}
 	var err error
 	out.Error, err = on(ctx, m.Resource, "apply", func(ctx context.Context, h *held) error {

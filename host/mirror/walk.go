@@ -62,7 +62,7 @@ type walker struct {
 	sends []mover.Job
 	// opsFirst says that some of ops must be done before some of sends.
 	opsFirst bool
-	dirs  []*node // to be entered once made
+	dirs     []*node // to be entered once made
 	// wants are the entries whose extended attributes have to be read before
 	// their operation (an index into ops) can be done.
 	wants []int

@@ -59,8 +59,8 @@ func (t *targetClient) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult,
 // sendParts sends operations. Its error is about one of them, before which it
 // stopped; that of the stream the receiver will see.
 func (t *targetClient) sendParts(stream applyStream, parts [][]sdk.Op) error {
-	for _, part := range parts {
-		req := &wirepb.ApplyRequest{Resource: t.id, Ops: make([]*wirepb.Op, len(part))}
+	for n, part := range parts {
+		req := &wirepb.ApplyRequest{Resource: t.id, Ops: make([]*wirepb.Op, len(part)), More: n+1 < len(parts)}
 		for i := range part {
 			err := part[i].Validate()
 			if err != nil {

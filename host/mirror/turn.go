@@ -69,7 +69,7 @@ type entryOp struct {
 // large enough that a sync, and over a slow network the round trips around it,
 // are paid by many files, small enough that a kill loses little.
 const (
-	publishFiles = 16 << 10
+	publishFiles = 4 << 10
 	publishBytes = 128 << 20
 	publishAfter = 5 * time.Second
 )

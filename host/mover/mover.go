@@ -53,7 +53,7 @@ func (m *Mover) reachable() bool {
 
 // answersDue is how many batches a worker may have sent whose results it has not
 // got: over a slow network they take longer than sending does.
-const answersDue = 8
+const answersDue = 4
 
 // Run takes jobs until the channel is closed, and returns when all are done.
 // Every job gets one result, from one of several goroutines, unless ctx ends;

@@ -13,6 +13,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/config/resurl"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
+	"github.com/gsyncd/gsyncd-host/sdk/resume"
 )
 
 // Options say what an agent serves.
@@ -41,6 +42,9 @@ func New(o Options) (*Agent, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Silence <= 0 {
+		o.Silence = process.DefaultSilence
+	}
 	u, err := resurl.Parse(o.URL)
 	if err != nil {
 		return nil, err
@@ -65,24 +69,28 @@ func New(o Options) (*Agent, error) {
 }
 
 // Serve speaks to the one client at the other end of rw until either of them
-// has enough. Nothing is left open then.
+// has enough, or rw is lost and no other connection comes in time. Nothing is left
+// open then. It is called once.
 func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
+	s := &session{url: a.url, window: resume.WindowFor(a.options.Silence), ended: make(chan struct{})}
 	options := a.options
 	if a.doors != "" {
 		token := NewToken()
-		door, err := OpenDoor(a.doors, token, a.verbs(), a.log)
+		door, err := OpenDoor(a.doors, token, a.verbs(s), a.log)
 		if err != nil {
 			// All works without it, but what comes to this session another way.
 			a.log.Warn("the session cannot be reached by others", "error", err)
 		} else {
-			options.Token = token
+			options.Token, options.Resume = token, s.over
+			a.driver.takeOver = func(ctx context.Context) bool { return takeOver(ctx, a.doors, token, a.url) }
 			defer func() { _ = door.Close() }()
 		}
 	}
+	defer close(s.ended)
 	return process.ServeStream(ctx, rw, a.driver, options)
 }
 
 // verbs are what the session does for those who come to its door.
-func (a *Agent) verbs() map[string]Verb {
-	return map[string]Verb{verbRsync: a.rsync}
+func (a *Agent) verbs(s *session) map[string]Verb {
+	return map[string]Verb{verbResume: s.resume, verbYield: s.yield, verbRsync: a.rsync}
 }

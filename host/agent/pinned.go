@@ -13,7 +13,10 @@ import (
 type pinned struct {
 	driver  sdk.Driver
 	address sdk.Address
-	target  atomic.Pointer[string] // the open secondary's path
+	// takeOver ends others that hold the address and have lost their clients, and
+	// reports whether there were any; may be nil.
+	takeOver func(context.Context) bool
+	target   atomic.Pointer[string] // the open secondary's path
 }
 
 var _ sdk.Driver = (*pinned)(nil)
@@ -39,6 +42,9 @@ func (p *pinned) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Sourc
 // OpenTarget implements [sdk.Driver].
 func (p *pinned) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Target, error) {
 	t, err := p.driver.OpenTarget(ctx, p.here(req))
+	if sdk.KindOf(err) == sdk.KindBusy && p.takeOver != nil && p.takeOver(ctx) {
+		t, err = p.driver.OpenTarget(ctx, p.here(req))
+	}
 	if err != nil {
 		return nil, err
 	}

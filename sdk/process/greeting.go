@@ -64,6 +64,23 @@ type greeting struct {
 	further string
 }
 
+// NoSession is said instead of a session's token by what was sent for it and
+// found nobody.
+const NoSession = "none"
+
+// Announce writes the greeting of what leads to a session, or of what found none
+// (NoSession): [ServeStream] writes its own.
+func Announce(w io.Writer, program, token string) error {
+	return greet(w, agentWord, greeting{program: program, further: token})
+}
+
+// AwaitSession reads up to the end of the greeting that [Announce] wrote and
+// returns the token. What comes before it is skipped, up to 64 KiB.
+func AwaitSession(r *bufio.Reader) (token string, err error) {
+	g, err := awaitGreeting(r, agentWord, maxNoise)
+	return g.further, err
+}
+
 // greet writes a greeting.
 func greet(w io.Writer, word string, g greeting) error {
 	program := g.program

@@ -68,13 +68,27 @@ func TestShellRefuses(t *testing.T) {
 
 func TestShellEnds(t *testing.T) {
 	needRsync(t)
-	j, files := farJob(t, "echo lost >&2; exit 255", nil, 10)
+	count := filepath.Join(t.TempDir(), "count")
+	j, files := farJob(t, "echo >>"+count+"; echo '"+sdk.ShellLost+"reset' >&2; exit 255", nil, 10)
 	got, err := runJob(t.Context(), t, j, files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := got["0"]; e == nil || e.Kind != sdk.KindTransient || !strings.Contains(e.Msg, "lost") {
+	if e := got["0"]; e == nil || e.Kind != sdk.KindTransient || !strings.Contains(e.Msg, "lost: reset") {
 		t.Errorf("error %v", e)
+	}
+	if b, err := os.ReadFile(count); err != nil || len(b) != 3 {
+		t.Errorf("%d tries, %v", len(b), err)
+	}
+}
+
+func TestShellComesBack(t *testing.T) {
+	needRsync(t)
+	first := filepath.Join(t.TempDir(), "first")
+	j, files := farJob(t, "mkdir "+first+" && { echo '"+sdk.ShellLost+"reset' >&2; exit 255; }\n"+`exec "$@"`, nil, 10, 10)
+	got, err := runJob(t.Context(), t, j, files)
+	if err != nil || len(got) != 2 || got["0"] != nil || got["1"] != nil {
+		t.Errorf("results %v, %v", got, err)
 	}
 }
 

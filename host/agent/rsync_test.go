@@ -48,7 +48,7 @@ func newRsyncFixture(t *testing.T, script string) *rsyncFixture {
 	p := &pinned{}
 	p.target.Store(&f.root)
 	token := NewToken()
-	f.door, err = OpenDoor(dir, token, (&Agent{driver: p}).verbs(&session{}), slog.New(slog.DiscardHandler))
+	f.door, err = OpenDoor(dir, token, (&Agent{driver: p}).verbs(&session{ended: make(chan struct{})}), slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() { _ = f.door.Close() })
 	f.Rsync = Rsync{

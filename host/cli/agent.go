@@ -24,10 +24,10 @@ func agentCommand(env *Env) *cobra.Command {
 			"rights of the user who logs in. It ends when the other end says so, or is silent: when the connection\n" +
 			"is lost, it waits for another one for up to 45 seconds.",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if token != "" {
+			switch {
+			case token != "":
 				return nil
-			}
-			if session != "" {
+			case session != "":
 				return cobra.NoArgs(cmd, args)
 			}
 			return cobra.ExactArgs(1)(cmd, args)

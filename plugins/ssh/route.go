@@ -88,6 +88,8 @@ func (r *route) jump(text string, me local) (*hop, error) {
 	port := ""
 	if name, p, err := net.SplitHostPort(host); err == nil {
 		host, port = name, p
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
 	h, err := r.hop(host, user, me)
 	if err == nil && port != "" {

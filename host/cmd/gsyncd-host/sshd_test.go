@@ -61,7 +61,7 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 	s.program("#!/bin/bash\n" + s.wrapper())
 	config := filepath.Join(dir, "config")
 	s.file(config, strings.Join([]string{
-		"ListenAddress 127.0.0.1:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
+		"ListenAddress 127.0.0.1:" + s.port, "ListenAddress [::1]:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
 		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
 		"KbdInteractiveAuthentication no", "MaxStartups 100",
 		// The home is the test's, so that no start-up file of the user's shell

@@ -55,7 +55,7 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	// An agent that does not read its input does not end with it.
 	stop := context.AfterFunc(timed, func() { closeAll(f.clients) })
 	f.stream, err = process.DialStream(timed, f.agent, process.StreamOptions{
-		Program: Version, Silence: f.hop.keepalive,
+		Program: Version, Silence: f.hop.keepalive, Compress: r.compress,
 		Peer: "the agent on " + f.hop.alias, Why: f.agent.why,
 	})
 	stop()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -13,7 +14,9 @@ type Env struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	// Pipe gives standard input and output as one stream, for an agent.
-	Pipe    func() (io.ReadWriteCloser, error)
+	Pipe func() (io.ReadWriteCloser, error)
+	// Ask asks the person at the terminal for a secret. nil: nobody is there.
+	Ask     func(ctx context.Context, prompt string) (string, error)
 	Environ []string // "NAME=value"
 	Getwd   func() (string, error)
 	Now     func() time.Time

@@ -70,7 +70,7 @@ func (r *route) plan(a address, v schema.Values, me local) error {
 		if err != nil {
 			return err
 		}
-		next.timeout = h.timeout
+		next.timeout, next.passphrase = h.timeout, h.passphrase // which costs nothing to try
 		r.hops = append([]*hop{next}, r.hops...)
 		if jump = before; jump == "" {
 			jump = next.jump
@@ -126,6 +126,7 @@ func (h *hop) override(v schema.Values, me local) error {
 	if file := v.String(attrIdentityFile); file != "" {
 		h.identities, h.certificates, h.named, h.identitiesOnly = []string{h.expand(file, me)}, nil, true, true
 	}
+	h.passphrase = v.String(attrPassphrase)
 	if t := v.Duration(attrConnectTimeout); t > 0 {
 		h.timeout = t
 	}

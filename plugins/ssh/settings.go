@@ -11,6 +11,7 @@ const (
 	attrKnownHosts     = "known_hosts"
 	attrHostKey        = "host_key"
 	attrIdentityFile   = "identity_file"
+	attrPassphrase     = "passphrase"
 	attrPort           = "port"
 	attrRemoteAgent    = "remote_agent"
 	attrRemoteOptions  = "remote_options"
@@ -33,6 +34,7 @@ func settingsSchema() schema.Schema {
 		{Name: attrKnownHosts, Type: schema.String, Doc: "File with the keys of known hosts, instead of those that ssh's configuration names."},
 		{Name: attrHostKey, Type: schema.String, Doc: "The one key that the host may show: its fingerprint SHA256:…, or the line of its public key file."},
 		{Name: attrIdentityFile, Type: schema.String, Doc: "Private key to log in with, instead of those that ssh's configuration names."},
+		{Name: attrPassphrase, Type: schema.String, Secret: true, Doc: "Passphrase of the private key, where the ssh agent does not hold the key and nobody is there to be asked."},
 		{Name: attrPort, Type: schema.Count, Doc: "Port of the ssh server."},
 		{Name: attrRemoteAgent, Type: schema.String, Default: defaultAgent, Doc: "How the far shell starts gsyncd-host."},
 		{Name: attrRemoteOptions, Type: schema.Strings, Doc: "More options for the far gsyncd-host agent."},

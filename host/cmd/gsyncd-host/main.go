@@ -39,6 +39,7 @@ func run() int {
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
 		Pipe:    func() (io.ReadWriteCloser, error) { return agent.Stdio(os.Stdin, os.Stdout) },
+		Ask:     cli.TerminalAsk(os.Stdin, os.Stderr),
 		Version: version(),
 		Host:    resolve,
 		Plugins: &plugin.Registry{

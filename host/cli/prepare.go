@@ -333,7 +333,7 @@ func (c *checker) side(ctx context.Context, m *config.Mirror, role sdk.Role, key
 	for _, d := range c.asker.complete(ctx, use.request.Config, check) {
 		out := m.Diagnose(role, d)
 		a := desc.Schema.Attribute(d.Attribute)
-		out.Secret = a != nil && a.Secret
+		out.Secret = a != nil && a.Secret && use.request.Config[a.Name] != nil
 		c.diags.Add(out)
 	}
 	return use

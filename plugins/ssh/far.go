@@ -11,6 +11,7 @@ import (
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
 // far is the other machine, as far as one resource goes: a connection, an agent
@@ -66,9 +67,9 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 		return nil, err
 	}
 	desc := f.driver.Describe()
-	config, err := desc.Schema.WithDefaults(nil)
+	config, err := desc.Schema.Parse(r.settings)
 	if err != nil {
-		return nil, &sdk.Error{Kind: sdk.KindUnsupported, Op: "open " + r.inner + " on " + f.hop.alias, Msg: err.Error()}
+		return nil, &sdk.Error{Kind: sdk.KindInput, Op: "open " + r.inner + " on " + f.hop.alias, Msg: "the driver there says of its settings: " + err.Error() + "; mend remote_settings"}
 	}
 	// The agent opens the URL that it was started with and no other.
 	f.request = sdk.OpenRequest{Address: sdk.Address{Scheme: desc.Schemes[0], Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Config: config}
@@ -76,17 +77,39 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	return f, nil
 }
 
-// refused closes the connection and returns the error of an open that failed
-// over there, with what the far driver has to say about its address.
-func (f *far) refused(ctx context.Context, err error) error {
-	defer f.close()
-	var e *sdk.Error
-	if !errors.As(err, &e) || e.Kind == sdk.KindGone || e.Kind == sdk.KindBusy {
-		return err
+// open calls what opens the tree over there. Meanwhile, since each question takes
+// a round trip, it asks the far driver what it thinks of that: its warnings go to
+// the log, its complaints into the error. With an error the connection is closed.
+func (f *far) open(ctx context.Context, open func() error) error {
+	said := make(chan []schema.Diagnostic, 1)
+	go func() { said <- f.driver.Check(ctx, f.request) }()
+	err := open()
+	if err != nil {
+		defer f.close()
+		var e *sdk.Error
+		if !errors.As(err, &e) || e.Kind == sdk.KindGone || e.Kind == sdk.KindBusy {
+			return err
+		}
+		return f.refused(err, e.Kind, <-said)
 	}
-	for _, d := range f.driver.Check(ctx, f.request) {
+	for _, d := range <-said {
+		if d.Warning {
+			f.log.Warn(d.Summary, "hint", d.Detail)
+		}
+	}
+	return nil
+}
+
+// refused is the error of an open that failed over there, in the words of the
+// far driver's complaint.
+func (f *far) refused(err error, kind sdk.Kind, said []schema.Diagnostic) error {
+	for _, d := range said {
 		if !d.Warning {
-			return &sdk.Error{Kind: e.Kind, Op: "open on " + f.hop.alias, Msg: d.Summary + " (" + strings.TrimSuffix(d.Detail, ".") + ")"}
+			msg := d.Summary + " (" + strings.TrimSuffix(d.Detail, ".") + ")"
+			if d.Attribute != "" {
+				msg += "; mend remote_settings"
+			}
+			return &sdk.Error{Kind: kind, Op: "open on " + f.hop.alias, Msg: msg}
 		}
 	}
 	return err

@@ -19,6 +19,7 @@ type route struct {
 	inner    string
 	agent    string // in the far shell's words
 	options  []string
+	settings []string // of the far driver
 	compress bool
 	warnings []string
 }
@@ -35,7 +36,7 @@ func (d *driver) route(req sdk.OpenRequest) (*route, []schema.Diagnostic) {
 	if len(diags) > 0 {
 		return &route{}, diags
 	}
-	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions), compress: req.Config.Bool(attrCompress)}
+	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions), compress: req.Config.Bool(attrCompress), settings: req.Config.Strings(attrRemoteSettings)}
 	if r.agent == "" {
 		r.agent = defaultAgent
 	}

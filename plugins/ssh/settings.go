@@ -15,6 +15,7 @@ const (
 	attrPort           = "port"
 	attrRemoteAgent    = "remote_agent"
 	attrRemoteOptions  = "remote_options"
+	attrRemoteSettings = "remote_settings"
 	attrCompress       = "compress"
 	attrConnectTimeout = "connect_timeout"
 	attrKeepalive      = "keepalive"
@@ -38,6 +39,7 @@ func settingsSchema() schema.Schema {
 		{Name: attrPort, Type: schema.Count, Doc: "Port of the ssh server."},
 		{Name: attrRemoteAgent, Type: schema.String, Default: defaultAgent, Doc: "How the far shell starts gsyncd-host."},
 		{Name: attrRemoteOptions, Type: schema.Strings, Doc: "More options for the far gsyncd-host agent."},
+		{Name: attrRemoteSettings, Type: schema.Strings, Doc: "Settings of the driver that opens the tree there, as name=value."},
 		{Name: attrCompress, Type: schema.Bool, Default: false, Doc: "Compress what goes through the connection."},
 		{Name: attrConnectTimeout, Type: schema.Duration, Doc: "How long connecting, and starting the agent, may take each; 15s if ssh's configuration does not say."},
 		{Name: attrKeepalive, Type: schema.Duration, Doc: "After how long without a sign of life the connection is given up; 60s if ssh's configuration does not say."},

@@ -11,9 +11,12 @@ import (
 // memoryMarks is a target that cannot carry marks, with marks kept beside it in
 // memory while it is open. It sees every operation, so that a mark stays with the
 // directory that it was set on: at its path, with its identity. What a process
-// that ended knew is not trusted: see docs/rationale.md.
+// that ended knew is lost: see docs/rationale.md.
 type memoryMarks struct {
 	sdk.Target
+	// met says that this mirror has worked here before. Where no mark is known one
+	// was lost then, so that equal looks prove nothing.
+	met bool
 
 	mu   sync.Mutex
 	root markedDir
@@ -28,12 +31,16 @@ type markedDir struct {
 	below map[string]*markedDir
 }
 
-// withMarks returns a target that has marks, by itself or in memory.
-func withMarks(t sdk.Target) sdk.Target {
+// lostMark is a mark that nobody can read: it vouches for nothing.
+const lostMark = "lost"
+
+// withMarks returns a target that has marks, by itself or in memory. met says that
+// this mirror has worked there before.
+func withMarks(t sdk.Target, met bool) sdk.Target {
 	if t.Info().Features&sdk.CanMarks != 0 {
 		return t
 	}
-	return &memoryMarks{Target: t}
+	return &memoryMarks{Target: t, met: met}
 }
 
 // find returns the directory at a path, or nil. The lock is held.
@@ -128,13 +135,16 @@ func (m *memoryMarks) mark(path sdk.Path, id sdk.FileID, mark []byte) {
 
 // fill gives a directory's entry its mark.
 func (m *memoryMarks) fill(path sdk.Path, e *sdk.Entry) {
-	if e.Type != sdk.TypeDir || e.Mount || e.ID.IsZero() {
+	if e.Type != sdk.TypeDir || e.Mount {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if d := m.find(path); d != nil && d.id == e.ID && len(d.mark) > 0 {
+	switch d := m.find(path); {
+	case d != nil && d.id == e.ID && !e.ID.IsZero() && len(d.mark) > 0:
 		e.Mark = d.mark
+	case m.met:
+		e.Mark = []byte(lostMark)
 	}
 }
 

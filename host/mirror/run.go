@@ -33,6 +33,9 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	if err := m.bind(ctx); err != nil {
 		return err
 	}
+	if m.policy.Features&sdk.CanMarks == 0 {
+		m.notice("the secondary's filesystem cannot keep marks: every start compares everything, contents included")
+	}
 	var last sdk.XTime // root xtime of the last turn
 	hint := marker.Hint{All: true}
 	again := 0

@@ -36,7 +36,7 @@ func TestCheckAndOpen(t *testing.T) {
 	d := driver(t, launch(t, command(t, "driver")))
 	req := request("bad", nil)
 	req.Role = sdk.Primary
-	want := []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better"}}
+	want := []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better", Ask: "better entries"}}
 	if diff := cmp.Diff(want, d.Check(t.Context(), req)); diff != "" {
 		t.Error(diff)
 	}

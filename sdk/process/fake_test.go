@@ -34,7 +34,7 @@ func (d *fakeDriver) Describe() sdk.Descriptor {
 
 func (d *fakeDriver) Check(_ context.Context, req sdk.OpenRequest) []schema.Diagnostic {
 	if req.Address.Rest == "bad" {
-		return []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better"}}
+		return []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better", Ask: "better entries"}}
 	}
 	return nil
 }

@@ -204,6 +204,7 @@ type Diagnostic struct {
 	Attribute     []byte                 `protobuf:"bytes,2,opt,name=attribute,proto3" json:"attribute,omitempty"`
 	Summary       []byte                 `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
 	Detail        []byte                 `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	Ask           []byte                 `protobuf:"bytes,5,opt,name=ask,proto3" json:"ask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -262,6 +263,13 @@ func (x *Diagnostic) GetSummary() []byte {
 func (x *Diagnostic) GetDetail() []byte {
 	if x != nil {
 		return x.Detail
+	}
+	return nil
+}
+
+func (x *Diagnostic) GetAsk() []byte {
+	if x != nil {
+		return x.Ask
 	}
 	return nil
 }
@@ -2079,13 +2087,14 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\x04path\x18\x03 \x01(\fR\x04path\x12\x14\n" +
 	"\x05errno\x18\x04 \x01(\rR\x05errno\x12\x10\n" +
 	"\x03msg\x18\x05 \x01(\fR\x03msg\"\a\n" +
-	"\x05Empty\"v\n" +
+	"\x05Empty\"\x88\x01\n" +
 	"\n" +
 	"Diagnostic\x12\x18\n" +
 	"\awarning\x18\x01 \x01(\bR\awarning\x12\x1c\n" +
 	"\tattribute\x18\x02 \x01(\fR\tattribute\x12\x18\n" +
 	"\asummary\x18\x03 \x01(\fR\asummary\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\fR\x06detail\"\x88\x01\n" +
+	"\x06detail\x18\x04 \x01(\fR\x06detail\x12\x10\n" +
+	"\x03ask\x18\x05 \x01(\fR\x03ask\"\x88\x01\n" +
 	"\x10DriverDescriptor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\fR\aversion\x12\x18\n" +

@@ -47,20 +47,12 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 		// Where the way leads through other hosts, theirs may be what hangs.
 		closeAll(f.clients)
 	}()
-	if f.agent, err = startAgent(client, f.hop, r, l, log); err != nil {
-		return nil, err
+	lacking, err := f.meet(ctx, r, l)
+	if lacking && r.program != nil {
+		err = f.deploy(ctx, r, l, err)
 	}
-	timed, cancel := context.WithTimeout(ctx, f.hop.timeout)
-	defer cancel()
-	// An agent that does not read its input does not end with it.
-	stop := context.AfterFunc(timed, func() { closeAll(f.clients) })
-	f.stream, err = process.DialStream(timed, f.agent, process.StreamOptions{
-		Program: Version, Silence: f.hop.keepalive,
-		Peer: "the agent on " + f.hop.alias, Why: f.agent.why,
-	})
-	stop()
 	if err != nil {
-		return nil, f.agent.greetingError(ctx, err)
+		return nil, err
 	}
 	if f.driver, err = f.stream.Driver(ctx); err != nil {
 		return nil, err
@@ -74,6 +66,46 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	f.request = sdk.OpenRequest{Address: sdk.Address{Scheme: desc.Schemes[0], Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Config: config}
 	log.Debug("connected", "address", f.hop.address(), "user", f.hop.user)
 	return f, nil
+}
+
+// meet starts the agent and waits for its greeting. It reports whether that
+// failed for want of a matching program.
+func (f *far) meet(ctx context.Context, r *route, l *link) (lacking bool, err error) {
+	if f.agent, err = startAgent(f.clients[0], f.hop, r, l, f.log); err != nil {
+		return false, err
+	}
+	timed, cancel := context.WithTimeout(ctx, f.hop.timeout)
+	defer cancel()
+	// An agent that does not read its input does not end with it.
+	stop := context.AfterFunc(timed, func() { closeAll(f.clients) })
+	f.stream, err = process.DialStream(timed, f.agent, process.StreamOptions{
+		Program: Version, Silence: f.hop.keepalive,
+		Peer: "the agent on " + f.hop.alias, Why: f.agent.why,
+	})
+	stop()
+	if err != nil {
+		return f.agent.lacking(err), f.agent.greetingError(ctx, err)
+	}
+	return false, nil
+}
+
+// deploy puts the program there and meets it. Where that is not allowed, the
+// error is the one for which it was tried.
+func (f *far) deploy(ctx context.Context, r *route, l *link, before error) error {
+	_ = f.agent.session.Close() // one that speaks another version, perhaps
+	f.agent = nil
+	at, err := r.program.deploy(ctx, f.clients[0], f.hop, func() { closeAll(f.clients) }, f.log)
+	var refused *talkError
+	var e *sdk.Error
+	if errors.As(err, &refused) && errors.As(before, &e) {
+		return &sdk.Error{Kind: e.Kind, Op: e.Op, Msg: e.Msg + " (it could not be put there: " + refused.Error() + ")"}
+	}
+	if err != nil {
+		return err
+	}
+	r.agent, r.deployed = quote(at), true
+	_, err = f.meet(ctx, r, l)
+	return err
 }
 
 // refused closes the connection and returns the error of an open that failed

@@ -19,6 +19,9 @@ type route struct {
 	inner    string
 	agent    string // in the far shell's words
 	options  []string
+	program  *payload // to put there where it is lacking, or nil
+	offer    string   // for messages: how it could have been put there, or ""
+	deployed bool     // agent is the program, put there
 	warnings []string
 }
 
@@ -37,6 +40,13 @@ func (d *driver) route(req sdk.OpenRequest) (*route, []schema.Diagnostic) {
 	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions)}
 	if r.agent == "" {
 		r.agent = defaultAgent
+		switch {
+		case d.program == nil:
+		case req.Config.Bool(attrDeploy):
+			r.program = d.program
+		default:
+			r.offer = ", or let it be put there: deploy = true"
+		}
 	}
 	if err := r.plan(a, req.Config, d.me); err != nil {
 		r.hops = nil

@@ -14,6 +14,7 @@ const (
 	attrPort           = "port"
 	attrRemoteAgent    = "remote_agent"
 	attrRemoteOptions  = "remote_options"
+	attrDeploy         = "deploy"
 	attrConnectTimeout = "connect_timeout"
 	attrKeepalive      = "keepalive"
 )
@@ -33,7 +34,8 @@ func settingsSchema() schema.Schema {
 		{Name: attrHostKey, Type: schema.String, Doc: "The one key that the host may show: its fingerprint SHA256:…, or the line of its public key file."},
 		{Name: attrIdentityFile, Type: schema.String, Doc: "Private key to log in with, instead of those that ssh's configuration names."},
 		{Name: attrPort, Type: schema.Count, Doc: "Port of the ssh server."},
-		{Name: attrRemoteAgent, Type: schema.String, Default: defaultAgent, Doc: "How the far shell starts gsyncd-host."},
+		{Name: attrRemoteAgent, Type: schema.String, Doc: "How the far shell starts gsyncd-host; gsyncd-host if not set. If set, nothing is put there."},
+		{Name: attrDeploy, Type: schema.Bool, Default: true, Doc: "Put this gsyncd-host into the login's cache directory where there is none that matches."},
 		{Name: attrRemoteOptions, Type: schema.Strings, Doc: "More options for the far gsyncd-host agent."},
 		{Name: attrConnectTimeout, Type: schema.Duration, Doc: "How long connecting, and starting the agent, may take each; 15s if ssh's configuration does not say."},
 		{Name: attrKeepalive, Type: schema.Duration, Doc: "After how long without a sign of life the connection is given up; 60s if ssh's configuration does not say."},

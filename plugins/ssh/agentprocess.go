@@ -41,7 +41,7 @@ func startAgent(client *ssh.Client, h *hop, r *route, l *link, log *slog.Logger)
 	if err != nil {
 		return nil, &sdk.Error{Kind: sdk.KindTransient, Op: "open a session on " + h.String(), Msg: err.Error()}
 	}
-	a := &agentProcess{session: session, hop: h, link: l, route: r, command: r.agent, said: &saying{log: log}, ended: make(chan struct{})}
+	a := &agentProcess{session: session, hop: h, link: l, route: r, command: r.agent, said: &saying{log: log, held: r.deployable()}, ended: make(chan struct{})}
 	session.Stderr = a.said
 	if a.stdin, err = session.StdinPipe(); err == nil {
 		a.Reader, err = session.StdoutPipe()

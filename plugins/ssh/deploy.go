@@ -88,6 +88,7 @@ func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, abando
 	at, sent, err := d.talk(in, out)
 	switch {
 	case err == nil:
+		awaitEnd(session)
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s: %w", op, ctx.Err())
 	case stuck.Load():
@@ -99,6 +100,20 @@ func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, abando
 		log.Info(fmt.Sprintf("gsyncd-host was put on %s at %s (%d MB)", h.alias, at, (d.digest.size+500_000)/1_000_000))
 	}
 	return at, nil
+}
+
+// awaitEnd gives a session that has done its work a moment to end, since the
+// server may allow one at a time.
+func awaitEnd(session *ssh.Session) {
+	ended := make(chan struct{})
+	go func() {
+		_ = session.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(exitGrace):
+	}
 }
 
 // command starts the script in any login shell, csh and fish too: they would

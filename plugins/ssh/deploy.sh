@@ -5,6 +5,7 @@
 LC_ALL=C
 export LC_ALL
 umask 077
+trap '' PIPE # with nobody to tell it to, there is still something to clear up
 nl='
 '
 say() { printf '%s %s\n' "$m" "$*"; }

@@ -48,7 +48,7 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 		closeAll(f.clients)
 	}()
 	lacking, err := f.meet(ctx, r, l)
-	if lacking && r.program != nil {
+	if lacking && r.deployable() {
 		err = f.deploy(ctx, r, l, err)
 	}
 	if err != nil {
@@ -83,8 +83,11 @@ func (f *far) meet(ctx context.Context, r *route, l *link) (lacking bool, err er
 		Peer: "the agent on " + f.hop.alias, Why: f.agent.why,
 	})
 	stop()
+	if lacking = err != nil && f.agent.lacking(err); !lacking {
+		f.agent.said.release() // it is not that there is no such command
+	}
 	if err != nil {
-		return f.agent.lacking(err), f.agent.greetingError(ctx, err)
+		return lacking, f.agent.greetingError(ctx, err)
 	}
 	return false, nil
 }
@@ -92,7 +95,8 @@ func (f *far) meet(ctx context.Context, r *route, l *link) (lacking bool, err er
 // deploy puts the program there and meets it. Where that is not allowed, the
 // error is the one for which it was tried.
 func (f *far) deploy(ctx context.Context, r *route, l *link, before error) error {
-	_ = f.agent.session.Close() // one that speaks another version, perhaps
+	f.agent.await() // the server may allow one session at a time
+	_ = f.agent.session.Close()
 	f.agent = nil
 	at, err := r.program.deploy(ctx, f.clients[0], f.hop, func() { closeAll(f.clients) }, f.log)
 	var refused *talkError

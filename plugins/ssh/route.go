@@ -25,6 +25,9 @@ type route struct {
 	warnings []string
 }
 
+// deployable reports whether the program may be put there if it is lacking.
+func (r *route) deployable() bool { return r.program != nil && !r.deployed }
+
 func (r *route) last() *hop { return r.hops[len(r.hops)-1] }
 
 // route works out the way for a request. Without hops the diagnostics say why.

@@ -53,6 +53,9 @@ func TestSSHDeploy(t *testing.T) {
 		if n := h.said("gsyncd-host was put on far at " + pl.dir + "/.cache/gsyncd-host/agent/"); n != wantPut {
 			t.Errorf("put there %d times, want %d", n, wantPut)
 		}
+		if n := h.said("not found"); n > 0 {
+			t.Errorf("what is nothing unusual was said %d times", n)
+		}
 		if !pl.inSync(t) {
 			t.Error("the trees differ")
 		}
@@ -84,6 +87,7 @@ func TestSSHDeployBad(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(t *testing.T, s *sshd)
+		driver  string // its settings
 		want    []string
 	}{
 		{name: "another architecture", prepare: func(_ *testing.T, s *sshd) {
@@ -101,6 +105,15 @@ func TestSSHDeployBad(t *testing.T) {
 		{name: "noexec", prepare: func(t *testing.T, s *sshd) {
 			s.cache(t, "noexec")
 		}, want: []string{"it was put there and may not be executed: is its file system mounted noexec?"}},
+		{name: "linked to libraries", prepare: func(_ *testing.T, s *sshd) {
+			s.forced(`case "$SSH_ORIGINAL_COMMAND" in *.cache*) exit 127 ;; esac; eval "$SSH_ORIGINAL_COMMAND"`)
+		}, want: []string{"it was put there and cannot start", "CGO_ENABLED=0"}},
+		{name: "linked to newer libraries", prepare: func(_ *testing.T, s *sshd) {
+			s.forced(`case "$SSH_ORIGINAL_COMMAND" in *.cache*) echo "version GLIBC_2.99 not found" >&2; exit 1 ;; esac; eval "$SSH_ORIGINAL_COMMAND"`)
+		}, want: []string{"it was put there and cannot start", "CGO_ENABLED=0", "it said: version GLIBC_2.99 not found"}},
+		{name: "stuck", prepare: func(_ *testing.T, s *sshd) {
+			s.shadow("cat", "head -c 5000000; sleep 5; exec /bin/cat")
+		}, driver: "keepalive = \"2s\"\n    connect_timeout = \"1s\"", want: []string{"put gsyncd-host on far: nothing went on for 2s"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -109,7 +122,7 @@ func TestSSHDeployBad(t *testing.T) {
 			s.bare()
 			c.prepare(t, s)
 			pl.write(t, "f", []byte("f"))
-			h := pl.start(t, "--once", pl.p, s.far())
+			h := pl.start(t, s.mirrorArgs(s.far(), c.driver)...)
 			h.end(time.Minute, 1)
 			said := strings.Join(strings.Fields(h.stdout.String()+h.stderr.String()), " ")
 			for _, want := range c.want {
@@ -120,18 +133,54 @@ func TestSSHDeployBad(t *testing.T) {
 			if t.Failed() || testing.Verbose() {
 				t.Log(said)
 			}
-			for _, path := range s.putThere() {
-				if filepath.Base(path) != programName {
-					t.Errorf("left behind: %s", path)
-				}
-			}
 			if _, err := os.Stat(pl.s); err == nil {
 				t.Error("there is a secondary")
 			}
 			check(t, os.Mkdir(pl.s, 0o755)) // for the look at what is left
 			s.gone()
+			for _, path := range s.putThere() {
+				if filepath.Base(path) != programName {
+					t.Errorf("left behind: %s", path)
+				}
+			}
 		})
 	}
+}
+
+// TestSSHDeploySlow takes longer in all than nothing may go on for.
+func TestSSHDeploySlow(t *testing.T) {
+	t.Parallel()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	s.bare()
+	s.shadow("cat", "for i in 1 2 3 4 5 6 7 8 9 10; do head -c 1000000; sleep 0.4; done; exec /bin/cat")
+	pl.write(t, "f", []byte("f"))
+	began := time.Now()
+	pl.once(t, s.mirrorArgs(s.far(), "keepalive = \"2s\"\n    connect_timeout = \"2s\"")...)
+	if took := time.Since(began); took < 4*time.Second {
+		t.Errorf("it took only %s", took)
+	}
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
+	s.gone()
+}
+
+// TestSSHDeployStopped stops the program while it puts itself there.
+func TestSSHDeployStopped(t *testing.T) {
+	t.Parallel()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	s.bare()
+	s.shadow("cat", "head -c 1000000; sleep 3; exec /bin/cat")
+	pl.write(t, "f", []byte("f"))
+	h := pl.start(t, "--once", pl.p, s.far())
+	h.until("it is on its way", func() bool { return len(s.putThere()) == 1 })
+	check(t, h.cmd.Process.Signal(syscall.SIGTERM))
+	h.end(stopTime, 1)
+	poll(t, "what was there is removed", func() bool { return len(s.putThere()) == 0 })
+	check(t, os.MkdirAll(pl.s, 0o755)) // for the look at what is left
+	s.gone()
 }
 
 // TestSSHDeployNoise puts the program there through a login whose start-up

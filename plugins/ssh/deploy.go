@@ -52,7 +52,7 @@ func (p *payload) newDeployment() (*deployment, error) {
 // deploy makes sure that the program is on the other machine, and returns its
 // path there. It gives up, and calls abandon, when there is no progress for a
 // while, however long the whole takes.
-func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, abandon func(), log *slog.Logger) (string, error) {
+func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, l *link, abandon func(), log *slog.Logger) (string, error) {
 	op := "put gsyncd-host on " + h.alias
 	d, err := p.newDeployment()
 	if err != nil {
@@ -78,7 +78,7 @@ func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, abando
 	}
 	limit := max(h.timeout, h.keepalive)
 	var stuck atomic.Bool
-	timer := time.AfterFunc(limit, func() {
+	timer := time.AfterFunc(h.timeout, func() { // the first answer takes no work
 		stuck.Store(true)
 		abandon()
 	})
@@ -92,7 +92,9 @@ func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, abando
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s: %w", op, ctx.Err())
 	case stuck.Load():
-		return "", &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: fmt.Sprintf("nothing went on for %s: is the line up, and what does the login's shell wait for?", limit)}
+		return "", &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: fmt.Sprintf("nothing went on for %s: is the line up, may this key run any command there, and what does the login's shell wait for?", waited(err, h.timeout, limit))}
+	case l.reason() != "":
+		return "", &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: l.reason()}
 	default:
 		return "", d.explain(op, said.last(), err)
 	}
@@ -100,6 +102,15 @@ func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, abando
 		log.Info(fmt.Sprintf("gsyncd-host was put on %s at %s (%d MB)", h.alias, at, (d.digest.size+500_000)/1_000_000))
 	}
 	return at, nil
+}
+
+// waited is how long nothing went on: at first only for the answer.
+func waited(err error, first, then time.Duration) time.Duration {
+	var talk *talkError
+	if errors.As(err, &talk) && !talk.heard {
+		return first
+	}
+	return then
 }
 
 // awaitEnd gives a session that has done its work a moment to end, since the

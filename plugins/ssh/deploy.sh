@@ -31,6 +31,11 @@ u=$(id -u)
 
 # What others could replace after the check is not for running.
 ours() {
+	o=$(ls -ldn "$c/." 2>/dev/null) || return 1
+	set -f
+	set -- $o
+	set +f
+	[ "$3" = "$u" ] || [ "$3" = 0 ] || return 1
 	for i in "$g" "$a" "$d"; do
 		o=$(ls -ldn "$i/." 2>/dev/null) || return 1
 		set -f

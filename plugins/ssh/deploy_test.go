@@ -236,6 +236,15 @@ func TestDeployBad(t *testing.T) {
 				l.t.Fatal(err)
 			}
 		}, want: "belongs to somebody else"},
+		{name: "another's cache", prepare: func(l *farLogin, _ *deployment) {
+			if os.Geteuid() != 0 {
+				l.t.Skip("SKIPPED, NOT TESTED: only root can give directories away")
+			}
+			cache := filepath.Join(l.home, ".cache")
+			if err := errors.Join(os.Mkdir(cache, 0o755), os.Chown(cache, 65534, 65534)); err != nil {
+				l.t.Fatal(err)
+			}
+		}, want: "belongs to somebody else"},
 		{name: "full disk", kind: sdk.KindNoSpace, prepare: func(l *farLogin, _ *deployment) {
 			if os.Geteuid() != 0 {
 				l.t.Skip("SKIPPED, NOT TESTED: only root can mount a small file system")

@@ -98,7 +98,7 @@ func (f *far) deploy(ctx context.Context, r *route, l *link, before error) error
 	f.agent.await() // the server may allow one session at a time
 	_ = f.agent.session.Close()
 	f.agent = nil
-	at, err := r.program.deploy(ctx, f.clients[0], f.hop, func() { closeAll(f.clients) }, f.log)
+	at, err := r.program.deploy(ctx, f.clients[0], f.hop, l, func() { closeAll(f.clients) }, f.log)
 	var refused *talkError
 	var e *sdk.Error
 	if errors.As(err, &refused) && errors.As(before, &e) {

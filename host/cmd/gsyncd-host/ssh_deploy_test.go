@@ -96,6 +96,12 @@ func TestSSHDeployBad(t *testing.T) {
 		{name: "no shell", prepare: func(_ *testing.T, s *sshd) {
 			s.forced("echo bye; exit 127")
 		}, want: []string{"there is no gsyncd-host", "install gsyncd-host there", "(it could not be put there: this key runs no other command there)"}},
+		{name: "confined to an agent", prepare: func(_ *testing.T, s *sshd) {
+			s.forced("echo gsyncd-host-agent 0 v0.0.1; head -c 100 >/dev/null")
+		}, want: []string{"gsyncd-host v0.0.1) speaks protocol 0, this one 1; the other end is older: update it", "(it could not be put there: this key runs no other command there)"}},
+		{name: "no answer", prepare: func(_ *testing.T, s *sshd) {
+			s.forced(`case "$SSH_ORIGINAL_COMMAND" in exec*) exec cat >/dev/null ;; *) exit 127 ;; esac`)
+		}, driver: `connect_timeout = "1s"`, want: []string{"put gsyncd-host on far: nothing went on for 1s", "may this key run any command there"}},
 		{name: "no file may grow", prepare: func(_ *testing.T, s *sshd) {
 			s.forced(`trap "" XFSZ; ulimit -f 1000; eval "$SSH_ORIGINAL_COMMAND"`)
 		}, want: []string{"put gsyncd-host on far: it cannot be written there (cat: write error: File too large)", "set XDG_CACHE_HOME"}},

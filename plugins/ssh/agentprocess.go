@@ -36,8 +36,8 @@ type agentProcess struct {
 var _ io.ReadWriteCloser = (*agentProcess)(nil)
 
 // startAgent starts the agent on the other machine.
-func startAgent(client *ssh.Client, h *hop, r *route, l *link, log *slog.Logger) (*agentProcess, error) {
-	session, err := client.NewSession()
+func startAgent(ctx context.Context, client *ssh.Client, h *hop, r *route, l *link, log *slog.Logger) (*agentProcess, error) {
+	session, err := openSession(ctx, client)
 	if err != nil {
 		return nil, &sdk.Error{Kind: sdk.KindTransient, Op: "open a session on " + h.String(), Msg: err.Error()}
 	}

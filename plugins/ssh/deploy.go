@@ -58,7 +58,7 @@ func (p *payload) deploy(ctx context.Context, client *ssh.Client, h *hop, l *lin
 	if err != nil {
 		return "", &sdk.Error{Kind: sdk.KindFatal, Op: op, Msg: err.Error()}
 	}
-	session, err := client.NewSession()
+	session, err := openSession(ctx, client)
 	if err != nil {
 		return "", &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: err.Error()}
 	}
@@ -113,8 +113,28 @@ func waited(err error, first, then time.Duration) time.Duration {
 	return then
 }
 
-// awaitEnd gives a session that has done its work a moment to end, since the
-// server may allow one at a time.
+// openSession opens a session. A server that allows one at a time may still be
+// about to notice that the last one has ended.
+func openSession(ctx context.Context, client *ssh.Client) (*ssh.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, exitGrace)
+	defer cancel()
+	tick := time.NewTicker(exitGrace / 20)
+	defer tick.Stop()
+	for {
+		session, err := client.NewSession()
+		var refused *ssh.OpenChannelError
+		if !errors.As(err, &refused) {
+			return session, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// awaitEnd gives a session that has done its work a moment to end.
 func awaitEnd(session *ssh.Session) {
 	ended := make(chan struct{})
 	go func() {

@@ -71,7 +71,7 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 // meet starts the agent and waits for its greeting. It reports whether that
 // failed for want of a matching program.
 func (f *far) meet(ctx context.Context, r *route, l *link) (lacking bool, err error) {
-	if f.agent, err = startAgent(f.clients[0], f.hop, r, l, f.log); err != nil {
+	if f.agent, err = startAgent(ctx, f.clients[0], f.hop, r, l, f.log); err != nil {
 		return false, err
 	}
 	timed, cancel := context.WithTimeout(ctx, f.hop.timeout)
@@ -95,7 +95,7 @@ func (f *far) meet(ctx context.Context, r *route, l *link) (lacking bool, err er
 // deploy puts the program there and meets it. Where that is not allowed, the
 // error is the one for which it was tried.
 func (f *far) deploy(ctx context.Context, r *route, l *link, before error) error {
-	f.agent.await() // the server may allow one session at a time
+	f.agent.await() // a server may allow one session at a time
 	_ = f.agent.session.Close()
 	f.agent = nil
 	at, err := r.program.deploy(ctx, f.clients[0], f.hop, l, func() { closeAll(f.clients) }, f.log)

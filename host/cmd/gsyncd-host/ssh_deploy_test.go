@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -43,7 +44,7 @@ func (s *sshd) putThere() []string {
 func TestSSHDeploy(t *testing.T) {
 	t.Parallel()
 	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	s := newSSHDAs(t, pl, func(_ *sshd, cmd *exec.Cmd) { cmd.Args = append(cmd.Args, "-o", "MaxSessions=1") })
 	s.bare()
 	turn := func(wantPut int) {
 		t.Helper()

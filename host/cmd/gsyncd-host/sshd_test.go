@@ -35,6 +35,12 @@ type sshd struct {
 // test binary.
 func newSSHD(t *testing.T, pl *place) *sshd {
 	t.Helper()
+	return newSSHDAs(t, pl, nil)
+}
+
+// newSSHDAs also changes how the server is started.
+func newSSHDAs(t *testing.T, pl *place, change func(*sshd, *exec.Cmd)) *sshd {
+	t.Helper()
 	program, err := exec.LookPath("sshd")
 	if err != nil {
 		program = "/usr/sbin/sshd"
@@ -69,6 +75,9 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin HOME=" + pl.dir, "",
 	}, "\n"))
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
+	if change != nil {
+		change(s, cmd)
+	}
 	var said syncBuffer
 	cmd.Stderr = &said
 	check(t, cmd.Start())

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -9,21 +10,24 @@ import (
 
 // Env is all that the program takes from outside. Tests fill it with buffers.
 type Env struct {
-	Args   []string // without the program's name
+	Args   []string  // without the program's name
+	Stdin  io.Reader // for programs that it becomes
 	Stdout io.Writer
 	Stderr io.Writer
 	// Pipe gives standard input and output as one stream, for an agent.
-	Pipe    func() (io.ReadWriteCloser, error)
-	Environ []string // "NAME=value"
-	Getwd   func() (string, error)
-	Now     func() time.Time
-	Root    bool   // running as root
-	User    string // who runs it, for canonical ssh URLs
-	Width   int    // of the terminal that Stderr is; 0: it is none
-	Height  int    // of the same
-	Version string
-	Plugins *plugin.Registry                  // the built-in plugins
-	Host    func(name string) (string, error) // resolves a host to an address
+	Pipe func() (io.ReadWriteCloser, error)
+	// RemoteShell runs what rsync wants of the ssh driver behind a socket.
+	RemoteShell func(ctx context.Context, socket string, args []string, stdin io.Reader, stdout, stderr io.Writer) int
+	Environ     []string // "NAME=value"
+	Getwd       func() (string, error)
+	Now         func() time.Time
+	Root        bool   // running as root
+	User        string // who runs it, for canonical ssh URLs
+	Width       int    // of the terminal that Stderr is; 0: it is none
+	Height      int    // of the same
+	Version     string
+	Plugins     *plugin.Registry                  // the built-in plugins
+	Host        func(name string) (string, error) // resolves a host to an address
 }
 
 // Exit codes, part of the interface.

@@ -11,46 +11,45 @@ import (
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
+	"github.com/gsyncd/gsyncd-host/sdk/resume"
 )
 
-// far is the other machine, as far as one resource goes: a connection, an agent
-// at its end, and the driver that the agent serves.
+// far is the other machine, as far as one resource goes: an agent there, the
+// connections to it, and the driver that the agent serves.
 type far struct {
 	hop     *hop
-	clients []*ssh.Client
-	agent   *agentProcess
+	route   *route
 	stream  *process.Stream
 	driver  sdk.Driver
 	request sdk.OpenRequest
 	log     *slog.Logger
+	shell   *shell // nil: rsync cannot use the connection
 	once    sync.Once
+
+	mu      sync.Mutex
+	conn    *connection    // the last one that was made
+	resumed *resume.Stream // nil: the stream ends with its connection
 }
 
 // newFar connects, starts the agent and meets it.
 func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger) (_ *far, err error) {
-	f := &far{hop: r.last(), log: log}
+	f := &far{hop: r.last(), route: r, log: log}
 	defer func() {
 		if err != nil {
 			f.close()
 		}
 	}()
-	var l *link
-	if f.clients, l, err = connect(ctx, r.hops, log); err != nil {
+	conn, err := newConnection(ctx, r, commandLine(r, f.hop.keepalive), log)
+	if err != nil {
 		return nil, err
 	}
-	client := f.clients[0]
-	go func() {
-		l.watch(f.hop.keepalive, func() {
-			// A refusal is an answer too.
-			_, _, _ = client.SendRequest("keepalive@openssh.com", true, nil)
-		})
-		// Where the way leads through other hosts, theirs may be what hangs.
-		closeAll(f.clients)
-	}()
-	lacking, err := f.meet(ctx, r, l)
+	f.use(conn)
+	conn.held.Store(r.deployable())
+	lacking, err := f.begin(ctx, conn)
 	if lacking && r.deployable() {
-		err = f.deploy(ctx, r, l, err)
+		err = f.deploy(ctx, conn, err)
 	}
+	conn.held.Store(false)
 	if err != nil {
 		return nil, err
 	}
@@ -68,37 +67,34 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	return f, nil
 }
 
-// meet starts the agent and waits for its greeting. It reports whether that
-// failed for want of a matching program.
-func (f *far) meet(ctx context.Context, r *route, l *link) (lacking bool, err error) {
-	if f.agent, err = startAgent(ctx, f.clients[0], f.hop, r, l, f.log); err != nil {
-		return false, err
-	}
+// begin meets the agent of the first connection. It reports whether that failed
+// for want of a matching program.
+func (f *far) begin(ctx context.Context, c *connection) (lacking bool, err error) {
 	timed, cancel := context.WithTimeout(ctx, f.hop.timeout)
 	defer cancel()
 	// An agent that does not read its input does not end with it.
-	stop := context.AfterFunc(timed, func() { closeAll(f.clients) })
-	f.stream, err = process.DialStream(timed, f.agent, process.StreamOptions{
-		Program: Version, Silence: f.hop.keepalive,
-		Peer: "the agent on " + f.hop.alias, Why: f.agent.why,
+	stop := context.AfterFunc(timed, c.abandon)
+	f.stream, err = process.DialStream(timed, c, process.StreamOptions{
+		Program: Version, Silence: f.hop.keepalive, Resume: f.resume,
+		Peer: "the agent on " + f.hop.alias, Why: f.why,
 	})
 	stop()
-	if lacking = err != nil && f.agent.lacking(err); !lacking {
-		f.agent.said.release() // it is not that there is no such command
+	if lacking = err != nil && c.agent.lacking(err); !lacking {
+		c.agent.said.release() // it is not that there is no such command
 	}
 	if err != nil {
-		return lacking, f.agent.greetingError(ctx, err)
+		return lacking, c.agent.greetingError(ctx, err)
 	}
 	return false, nil
 }
 
-// deploy puts the program there and meets it. Where that is not allowed, the
-// error is the one for which it was tried.
-func (f *far) deploy(ctx context.Context, r *route, l *link, before error) error {
-	f.agent.await() // a server may allow one session at a time
-	_ = f.agent.session.Close()
-	f.agent = nil
-	at, err := r.program.deploy(ctx, f.clients[0], f.hop, l, func() { closeAll(f.clients) }, f.log)
+// deploy puts the program there and begins again with it. Where that is not
+// allowed, the error is the one for which it was tried.
+func (f *far) deploy(ctx context.Context, c *connection, before error) error {
+	c.agent.await() // a server may allow one session at a time
+	_ = c.agent.session.Close()
+	r := f.route
+	at, err := r.program.deploy(ctx, c.clients[0], f.hop, c.agent.link, c.abandon, f.log)
 	var refused *talkError
 	var e *sdk.Error
 	if errors.As(err, &refused) && errors.As(before, &e) {
@@ -108,8 +104,26 @@ func (f *far) deploy(ctx context.Context, r *route, l *link, before error) error
 		return err
 	}
 	r.agent, r.deployed = quote(at), true
-	_, err = f.meet(ctx, r, l)
+	agent, err := startAgent(ctx, c.clients[0], r, commandLine(r, f.hop.keepalive), c.agent.link, f.log)
+	if err != nil {
+		return err
+	}
+	c.agent, c.Reader = agent, agent
+	_, err = f.begin(ctx, c)
 	return err
+}
+
+func (f *far) use(c *connection) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.conn = c
+}
+
+// client is the connection that is in use, or was the last.
+func (f *far) client() *ssh.Client {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.conn.clients[0]
 }
 
 // refused closes the connection and returns the error of an open that failed
@@ -128,17 +142,36 @@ func (f *far) refused(ctx context.Context, err error) error {
 	return err
 }
 
+// openShell lets rsync use the connection, if the agent can be reached by what
+// is started for rsync over there.
+func (f *far) openShell() (err error) {
+	token := f.stream.Token()
+	if token == "" {
+		return nil
+	}
+	f.shell, err = newShell(
+		func() (*ssh.Session, error) { return f.client().NewSession() },
+		func(dir string, args []string) string { return rsyncCommand(f.route, token, dir, args) },
+		f.log)
+	return err
+}
+
 // close ends the agent and the connection.
 func (f *far) close() {
 	f.once.Do(func() {
+		if f.shell != nil {
+			if err := f.shell.close(); err != nil {
+				f.log.Warn("what rsync used is not all tidied up", "error", err)
+			}
+		}
 		if f.stream != nil {
 			_ = f.stream.Close()
-		} else if f.agent != nil {
-			_ = f.agent.Close()
 		}
-		if f.agent != nil {
-			f.agent.await()
+		f.mu.Lock()
+		conn := f.conn
+		f.mu.Unlock()
+		if conn != nil {
+			_ = conn.Close()
 		}
-		closeAll(f.clients)
 	})
 }

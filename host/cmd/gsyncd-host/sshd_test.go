@@ -66,7 +66,7 @@ func newSSHDAs(t *testing.T, pl *place, change func(*sshd, *exec.Cmd)) *sshd {
 	s.clientConfig("")
 	s.program("#!/bin/bash\n" + s.wrapper())
 	// Short, since a socket's address is.
-	runtime, err := os.MkdirTemp("", "run")
+	runtime, err := os.MkdirTemp("", "run") //nolint:usetesting // its name is too long
 	check(t, err)
 	t.Cleanup(func() { os.RemoveAll(runtime) })
 	config := filepath.Join(dir, "config")

@@ -15,8 +15,9 @@ const Version = "0.1.0"
 
 // driver opens trees on other machines.
 type driver struct {
-	log *slog.Logger
-	me  local
+	log     *slog.Logger
+	me      local
+	program *payload // nil: nothing is put on other machines
 }
 
 var _ sdk.Driver = (*driver)(nil)
@@ -29,8 +30,14 @@ type local struct {
 	systemDir string // of the machine's ssh configuration
 }
 
-// New returns the driver. A nil logger means silence.
-func New(log *slog.Logger) sdk.Driver {
+// New returns what makes the driver, which may put the program on other
+// machines. A nil logger means silence.
+func New(program Program) func(*slog.Logger) sdk.Driver {
+	p := newPayload(program)
+	return func(log *slog.Logger) sdk.Driver { return newDriver(p, log) }
+}
+
+func newDriver(program *payload, log *slog.Logger) sdk.Driver {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -41,7 +48,7 @@ func New(log *slog.Logger) sdk.Driver {
 			me.home = u.HomeDir
 		}
 	}
-	return &driver{log: log, me: me}
+	return &driver{log: log, me: me, program: program}
 }
 
 // Describe implements [sdk.Driver].

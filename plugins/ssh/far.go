@@ -46,17 +46,14 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 		return nil, err
 	}
 	f.use(conn)
-	timed, cancel := context.WithTimeout(ctx, f.hop.timeout)
-	defer cancel()
-	// An agent that does not read its input does not end with it.
-	stop := context.AfterFunc(timed, conn.abandon)
-	f.stream, err = process.DialStream(timed, conn, process.StreamOptions{
-		Program: Version, Silence: f.hop.keepalive, Resume: f.resume, Compress: r.compress,
-		Peer: "the agent on " + f.hop.alias, Why: f.why,
-	})
-	stop()
+	conn.held.Store(r.deployable())
+	lacking, err := f.begin(ctx, conn)
+	if lacking && r.deployable() {
+		err = f.deploy(ctx, conn, err)
+	}
+	conn.held.Store(false)
 	if err != nil {
-		return nil, conn.agent.greetingError(ctx, err)
+		return nil, err
 	}
 	if f.driver, err = f.stream.Driver(ctx); err != nil {
 		return nil, err
@@ -70,6 +67,52 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	f.request = sdk.OpenRequest{Address: sdk.Address{Scheme: desc.Schemes[0], Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Config: config}
 	log.Debug("connected", "address", f.hop.address(), "user", f.hop.user)
 	return f, nil
+}
+
+// begin meets the agent of the first connection. It reports whether that failed
+// for want of a matching program.
+func (f *far) begin(ctx context.Context, c *connection) (lacking bool, err error) {
+	timed, cancel := context.WithTimeout(ctx, f.hop.timeout)
+	defer cancel()
+	// An agent that does not read its input does not end with it.
+	stop := context.AfterFunc(timed, c.abandon)
+	f.stream, err = process.DialStream(timed, c, process.StreamOptions{
+		Program: Version, Silence: f.hop.keepalive, Resume: f.resume, Compress: f.route.compress,
+		Peer: "the agent on " + f.hop.alias, Why: f.why,
+	})
+	stop()
+	if lacking = err != nil && c.agent.lacking(err); !lacking {
+		c.agent.said.release() // it is not that there is no such command
+	}
+	if err != nil {
+		return lacking, c.agent.greetingError(ctx, err)
+	}
+	return false, nil
+}
+
+// deploy puts the program there and begins again with it. Where that is not
+// allowed, the error is the one for which it was tried.
+func (f *far) deploy(ctx context.Context, c *connection, before error) error {
+	c.agent.await() // a server may allow one session at a time
+	_ = c.agent.session.Close()
+	r := f.route
+	at, err := r.program.deploy(ctx, c.clients[0], f.hop, c.agent.link, c.abandon, f.log)
+	var refused *talkError
+	var e *sdk.Error
+	if errors.As(err, &refused) && errors.As(before, &e) {
+		return &sdk.Error{Kind: e.Kind, Op: e.Op, Msg: e.Msg + " (it could not be put there: " + refused.Error() + ")"}
+	}
+	if err != nil {
+		return err
+	}
+	r.agent, r.deployed = quote(at), true
+	agent, err := startAgent(ctx, c.clients[0], r, commandLine(r, f.hop.keepalive), c.agent.link, f.log)
+	if err != nil {
+		return err
+	}
+	c.agent, c.Reader = agent, agent
+	_, err = f.begin(ctx, c)
+	return err
 }
 
 func (f *far) use(c *connection) {

@@ -21,8 +21,14 @@ type route struct {
 	options  []string
 	settings []string // of the far driver
 	compress bool
+	program  *payload // to put there where it is lacking, or nil
+	offer    string   // for messages: how it could have been put there, or ""
+	deployed bool     // agent is the program, put there
 	warnings []string
 }
+
+// deployable reports whether the program may be put there if it is lacking.
+func (r *route) deployable() bool { return r.program != nil && !r.deployed }
 
 func (r *route) last() *hop { return r.hops[len(r.hops)-1] }
 
@@ -39,6 +45,13 @@ func (d *driver) route(req sdk.OpenRequest) (*route, []schema.Diagnostic) {
 	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions), compress: req.Config.Bool(attrCompress), settings: req.Config.Strings(attrRemoteSettings)}
 	if r.agent == "" {
 		r.agent = defaultAgent
+		switch {
+		case d.program == nil:
+		case req.Config.Bool(attrDeploy):
+			r.program = d.program
+		default:
+			r.offer = ", or let it be put there: deploy = true"
+		}
 	}
 	if err := r.plan(a, req.Config, d.me); err != nil {
 		r.hops = nil

@@ -17,6 +17,7 @@ const (
 	attrRemoteOptions  = "remote_options"
 	attrRemoteSettings = "remote_settings"
 	attrCompress       = "compress"
+	attrDeploy         = "deploy"
 	attrConnectTimeout = "connect_timeout"
 	attrKeepalive      = "keepalive"
 )
@@ -37,7 +38,8 @@ func settingsSchema() schema.Schema {
 		{Name: attrIdentityFile, Type: schema.String, Doc: "Private key to log in with, instead of those that ssh's configuration names."},
 		{Name: attrPassphrase, Type: schema.String, Secret: true, Doc: "Passphrase of the private key, where the ssh agent does not hold the key and nobody is there to be asked."},
 		{Name: attrPort, Type: schema.Count, Doc: "Port of the ssh server."},
-		{Name: attrRemoteAgent, Type: schema.String, Default: defaultAgent, Doc: "How the far shell starts gsyncd-host."},
+		{Name: attrRemoteAgent, Type: schema.String, Doc: "How the far shell starts gsyncd-host; gsyncd-host if not set. If set, nothing is put there."},
+		{Name: attrDeploy, Type: schema.Bool, Default: true, Doc: "Put this gsyncd-host into the login's cache directory where there is none that matches."},
 		{Name: attrRemoteOptions, Type: schema.Strings, Doc: "More options for the far gsyncd-host agent."},
 		{Name: attrRemoteSettings, Type: schema.Strings, Doc: "Settings of the driver that opens the tree there, as name=value."},
 		{Name: attrCompress, Type: schema.Bool, Default: false, Doc: "Compress what goes through the connection."},

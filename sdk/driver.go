@@ -110,9 +110,12 @@ type Endpoint struct {
 	Shell []string
 }
 
-// ShellRefuses begins a line on the standard error of a [Endpoint.Shell] that
-// cannot run a command, now or later. The reason follows on the line.
-const ShellRefuses = "gsyncd-host: not to be had: "
+// What begins a line on the standard error of an [Endpoint.Shell] when it did not
+// run a command to its end; the reason follows on the line.
+const (
+	ShellRefuses = "gsyncd-host: not to be had: "       // it cannot, now or later
+	ShellLost    = "gsyncd-host: connection was lost: " // it may next time
+)
 
 // Local reports whether the tree is a directory of this machine.
 func (e Endpoint) Local() bool { return e.Path != "" && len(e.Shell) == 0 }

@@ -23,6 +23,10 @@ type batch struct {
 	result   func(sdk.FileResult)
 	progress func(int64)
 
+	// again says that files may be left when the connection is lost.
+	again bool
+	left  []sdk.File
+
 	sources []*source
 	byName  map[string]*source
 	waiting []*source // sent, not yet seen in the output
@@ -70,6 +74,11 @@ func (b *batch) run(ctx context.Context, files []sdk.File) (err error) {
 	switch {
 	case err == nil && b.at.far() && b.heard.refuses(code):
 		return b.heard.refusal(code)
+	case err == nil && b.at.far() && b.again && b.heard.broke(code):
+		for _, s := range b.sources {
+			b.left = append(b.left, s.file)
+		}
+		return nil
 	case err == nil:
 		b.believe(code)
 		b.finish(func(s *source) *sdk.Error { return b.heard.about(s.file.Name, s.file.Path, code) })

@@ -20,6 +20,7 @@ type complaints struct {
 	full    syscall.Errno // ENOSPC or EDQUOT, from whatever line
 	files   map[string]complaint
 	refused string // why the far side cannot do its part
+	lost    bool   // the way to the far side was
 }
 
 type complaint struct {
@@ -44,6 +45,7 @@ func (c *complaints) add(b []byte) {
 	if why, ok := strings.CutPrefix(line, sdk.ShellRefuses); ok && c.refused == "" {
 		c.refused = why
 	}
+	c.lost = c.lost || strings.HasPrefix(line, sdk.ShellLost)
 	var no syscall.Errno
 	// "rsync error: … (code 23) at main.c(1394)" only repeats.
 	if m := errnoLine.FindStringSubmatch(line); m != nil && !strings.HasPrefix(line, "rsync error:") {
@@ -106,6 +108,13 @@ func (c *complaints) about(name string, p sdk.Path, code int) *sdk.Error {
 	return e
 }
 
+// broke reports whether the connection was lost.
+func (c *complaints) broke(code int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost || code == codeLost
+}
+
 // names reports whether anything was said about the file called name.
 func (c *complaints) names(name string) bool {
 	c.mu.Lock()
@@ -146,6 +155,7 @@ const (
 	codeDone     = 0
 	codePartial  = 23
 	codeVanished = 24
+	codeLost     = 255 // a remote shell's
 )
 
 func codeKind(code int) sdk.Kind {

@@ -16,6 +16,9 @@ import (
 // long list makes rsync slow.
 const maxFiles = 256
 
+// tries is how often files are sent whose connection is lost.
+const tries = 3
+
 // Run makes the files of a job, batch by batch. The source must be local.
 func (m *Method) Run(ctx context.Context, job sdk.Job, files []sdk.File, result func(sdk.FileResult), progress func(int64)) error {
 	cfg, err := settings().WithDefaults(job.Config)
@@ -38,11 +41,14 @@ func (m *Method) Run(ctx context.Context, job sdk.Job, files []sdk.File, result 
 	}
 	var done int64
 	for _, g := range groups(files, at, cfg) {
-		b := &batch{log: m.log, at: at, cfg: cfg, block: g.block, result: result, progress: func(n int64) { progress(done + n) }}
-		if err := b.run(ctx, g.files); err != nil {
-			return err
+		for n := 1; len(g.files) > 0; n++ {
+			b := &batch{log: m.log, at: at, cfg: cfg, block: g.block, again: n < tries, result: result, progress: func(n int64) { progress(done + n) }}
+			if err := b.run(ctx, g.files); err != nil {
+				return err
+			}
+			done += b.shown
+			g.files = b.left
 		}
-		done += b.shown
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type far struct {
 
 	mu      sync.Mutex
 	conn    *connection    // the last one that was made
+	another chan struct{}  // closed when there is another
 	resumed *resume.Stream // nil: the stream ends with its connection
 }
 
@@ -74,13 +75,32 @@ func (f *far) use(c *connection) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.conn = c
+	if f.another != nil {
+		close(f.another)
+	}
+	f.another = make(chan struct{})
 }
 
-// client is the connection that is in use, or was the last.
-func (f *far) client() *ssh.Client {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.conn.clients[0]
+// session opens a session on the connection that is in use, or, if that is lost,
+// on the next one, if there is one in time.
+func (f *far) session(ctx context.Context) (*ssh.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, resume.WindowFor(f.hop.keepalive))
+	defer cancel()
+	for {
+		f.mu.Lock()
+		client, another := f.conn.clients[0], f.another
+		f.mu.Unlock()
+		s, err := client.NewSession()
+		var refused *ssh.OpenChannelError
+		if err == nil || errors.As(err, &refused) {
+			return s, err
+		}
+		select {
+		case <-another:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // refused closes the connection and returns the error of an open that failed
@@ -107,7 +127,7 @@ func (f *far) openShell() (err error) {
 		return nil
 	}
 	f.shell, err = newShell(
-		func() (*ssh.Session, error) { return f.client().NewSession() },
+		f.session,
 		func(dir string, args []string) string { return rsyncCommand(f.route, token, dir, args) },
 		f.log)
 	return err
@@ -117,9 +137,7 @@ func (f *far) openShell() (err error) {
 func (f *far) close() {
 	f.once.Do(func() {
 		if f.shell != nil {
-			if err := f.shell.close(); err != nil {
-				f.log.Warn("what rsync used is not all tidied up", "error", err)
-			}
+			f.shell.stop()
 		}
 		if f.stream != nil {
 			_ = f.stream.Close()
@@ -129,6 +147,11 @@ func (f *far) close() {
 		f.mu.Unlock()
 		if conn != nil {
 			_ = conn.Close()
+		}
+		if f.shell != nil {
+			if err := f.shell.close(); err != nil {
+				f.log.Warn("what rsync used is not all tidied up", "error", err)
+			}
 		}
 	})
 }

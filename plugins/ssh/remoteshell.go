@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
 // What the driver's process says to a remote shell comes in frames: a byte for
@@ -35,7 +37,7 @@ type shellRequest struct {
 func RemoteShell(ctx context.Context, socket string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	code, err := remoteShell(ctx, socket, args, stdin, stdout, stderr)
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "gsyncd-host: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "%s%v\n", sdk.ShellLost, err)
 		return exitLost
 	}
 	return code

@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,19 +23,17 @@ import (
 
 // shell lets rsync processes of this machine use the connection: it listens on
 // a socket that only this user reaches, and runs an rsync server at the far end
-// for each that comes. Close may be called concurrently and twice.
+// for each that comes.
 type shell struct {
 	dir      string
 	lock     *os.File // says to those who tidy up that the directory is used
 	listener *net.UnixListener
-	open     func() (*ssh.Session, error) // on the present connection
+	open     func(context.Context) (*ssh.Session, error) // on the present connection
 	command  func(dir string, args []string) string
 	log      *slog.Logger
+	ctx      context.Context // ends when the shell does
+	cancel   context.CancelFunc
 	visits   sync.WaitGroup
-
-	mu     sync.Mutex
-	closed bool
-	conns  map[net.Conn]struct{}
 }
 
 const (
@@ -47,7 +46,7 @@ const (
 	shellPatience   = 10 * time.Second
 )
 
-func newShell(open func() (*ssh.Session, error), command func(dir string, args []string) string, log *slog.Logger) (*shell, error) {
+func newShell(open func(context.Context) (*ssh.Session, error), command func(dir string, args []string) string, log *slog.Logger) (*shell, error) {
 	base := os.TempDir()
 	if len(base) > maxShellBase {
 		base = "/tmp"
@@ -56,7 +55,7 @@ func newShell(open func() (*ssh.Session, error), command func(dir string, args [
 	if err != nil {
 		return nil, fmt.Errorf("make directory for rsync: %w", err)
 	}
-	s := &shell{dir: dir, open: open, command: command, log: log, conns: map[net.Conn]struct{}{}}
+	s := &shell{dir: dir, open: open, command: command, log: log}
 	if s.lock, err = os.Open(dir); err == nil {
 		err = unix.Flock(int(s.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	}
@@ -66,6 +65,7 @@ func newShell(open func() (*ssh.Session, error), command func(dir string, args [
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make socket for rsync: %w", err), s.remove())
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.visits.Go(s.serve)
 	return s, nil
 }
@@ -86,39 +86,18 @@ func (s *shell) remove() error {
 	return err
 }
 
-// close ends all that goes on and gives back the socket.
+// stop begins the end of all that goes on.
+func (s *shell) stop() {
+	s.cancel()
+	_ = s.listener.Close()
+}
+
+// close ends all that goes on and gives back the socket. It may wait for the far
+// end, unless the connection is closed.
 func (s *shell) close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
-	s.closed = true
-	err := s.listener.Close()
-	for c := range s.conns {
-		_ = c.Close()
-	}
-	s.mu.Unlock()
+	s.stop()
 	s.visits.Wait()
-	return errors.Join(err, s.remove())
-}
-
-// keep notes a connection, unless there are to be no more.
-func (s *shell) keep(c net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.conns[c] = struct{}{}
-	return true
-}
-
-func (s *shell) forget(c net.Conn) {
-	_ = c.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
+	return s.remove()
 }
 
 func (s *shell) serve() {
@@ -128,10 +107,10 @@ func (s *shell) serve() {
 			return // closed
 		}
 		s.visits.Go(func() {
-			defer s.forget(conn)
-			if s.keep(conn) {
-				s.visit(conn)
-			}
+			defer conn.Close()
+			stop := context.AfterFunc(s.ctx, func() { _ = conn.Close() })
+			defer stop()
+			s.visit(conn)
 		})
 	}
 }
@@ -146,7 +125,7 @@ func (s *shell) visit(conn *net.UnixConn) {
 	}
 	if err != nil {
 		s.log.Debug("an rsync failed", "error", err)
-		_, _ = out.stream(frameStderr).Write([]byte("gsyncd-host: " + err.Error() + "\n"))
+		_, _ = out.stream(frameStderr).Write([]byte(sdk.ShellLost + err.Error() + "\n"))
 	}
 	_, _ = out.stream(frameExit).Write([]byte{byte(code)})
 }
@@ -172,11 +151,13 @@ func (s *shell) run(r shellRequest, in io.Reader, out *frames) (int, error) {
 	if err != nil {
 		return exitLost, err
 	}
-	session, err := s.open()
+	session, err := s.open(s.ctx)
 	if err != nil {
 		return exitLost, fmt.Errorf("open a session for rsync: %w", err)
 	}
 	defer session.Close()
+	stop := context.AfterFunc(s.ctx, func() { _ = session.Close() })
+	defer stop()
 	out.onBroken(func() { _ = session.Close() })
 	session.Stdout, session.Stderr = out.stream(frameStdout), out.stream(frameStderr)
 	stdin, err := session.StdinPipe()

@@ -35,15 +35,21 @@ func (pl *place) largeChange(t *testing.T, s *sshd) {
 	pl.write(t, "d/large", data)
 }
 
+// behind puts the server behind a relay.
+func (s *sshd) behind(delay time.Duration) *relay {
+	r := newRelay(s.t, s.address(), delay)
+	s.port = r.port()
+	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n")
+	return r
+}
+
 // TestSSHRsync: a large changed file crosses as differences.
 func TestSSHRsync(t *testing.T) {
 	t.Parallel()
 	needRsync(t)
 	pl := newPlace(t)
 	s := newSSHD(t, pl)
-	relay := newRelay(t, s.address(), 0)
-	s.port = relay.port()
-	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n")
+	relay := s.behind(0)
 	pl.largeChange(t, s)
 	opened, before := relay.count()
 	h := pl.start(t, "--once", pl.p, s.far())
@@ -94,21 +100,28 @@ func TestSSHNoFarRsync(t *testing.T) {
 	s.gone()
 }
 
-// TestSSHRsyncCut: the connection ends while rsync is at work.
+// TestSSHRsyncCut: the connection ends while rsync is at work, and rsync goes on
+// with the next.
 func TestSSHRsyncCut(t *testing.T) {
 	t.Parallel()
 	needRsync(t)
 	pl := newPlace(t)
 	s := newSSHD(t, pl)
+	s.behind(50 * time.Millisecond) // so that it takes a while
 	pl.largeChange(t, s)
-	h := pl.start(t, pl.p, s.far())
+	h := pl.start(t, "--once", pl.p, s.far())
 	h.until("rsync is at work at the far end", func() bool {
 		return len(pl.find(t, func(p proc) bool { return rsyncProgram(p) && len(p.args) > 1 && p.args[1] == "--server" })) > 0
 	})
 	for _, p := range s.sessions() {
 		p.signal(syscall.SIGKILL)
 	}
-	h.until("the trees are equal", func() bool { return pl.inSync(t) })
-	h.stop(syscall.SIGTERM)
+	h.end(time.Minute, 0)
+	if out := h.stdout.String(); !strings.Contains(out, "rsync: 1 file") {
+		t.Errorf("the summary does not tell of rsync:\n%s", out)
+	}
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
 	s.gone()
 }

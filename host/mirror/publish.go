@@ -53,15 +53,7 @@ func (t *turn) publish(ctx context.Context) error {
 		}
 		t.Logger.Debug("synced", "files", len(staged), "directories", len(final), "took", t.Clock().Sub(begin))
 	}
-	if err := t.markAll(ctx, final); err != nil {
-		t.restage(staged)
-		return err
-	}
-	if err := t.unclaimOthers(ctx, staged); err != nil {
-		t.restage(staged)
-		return err
-	}
-	if err := t.place(ctx, staged); err != nil {
+	if err := t.markAndPlace(ctx, final, staged); err != nil {
 		t.restage(staged)
 		return err
 	}
@@ -69,6 +61,24 @@ func (t *turn) publish(ctx context.Context) error {
 		return err
 	}
 	return t.settle(ctx)
+}
+
+// markAndPlace writes marks and puts files into place. They are not of the same
+// directories and need not wait for each other, but where a file has names in
+// others.
+func (t *turn) markAndPlace(ctx context.Context, final []*node, staged []stagedFile) error {
+	mark := func() error { return t.markAll(ctx, final) }
+	place := func() error { return t.place(ctx, staged) }
+	if !slices.ContainsFunc(staged, func(f stagedFile) bool { return len(t.others(&f)) > 0 }) {
+		return both(mark, place)
+	}
+	if err := mark(); err != nil {
+		return err
+	}
+	if err := t.unclaimOthers(ctx, staged); err != nil {
+		return err
+	}
+	return place()
 }
 
 // restage gives staged files back, so that sweep finds them.

@@ -43,7 +43,7 @@ func (t *targetClient) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult,
 	results, err = t.applied(w, stream, parts, results)
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.end() // for the sender
-		<-sent
+		_ = <-sent
 		return results, err
 	}
 	// An early end is what the sender made of an operation that cannot be sent.

@@ -11,7 +11,7 @@ import (
 const (
 	targetSSHFirst   = 0.85
 	targetSSHLatency = 1.2
-	targetTrips      = 40
+	targetTrips      = 30 // of a first sync; about ten are the login's
 )
 
 // ssh measures big trees through ssh on the loopback interface.

@@ -22,6 +22,7 @@ type Options struct {
 	Drivers map[string]func(*slog.Logger) sdk.Driver
 	Program string        // this program's version
 	Silence time.Duration // after which the client is taken for dead; 0: process.DefaultSilence
+	Policy  Policy        // what the client is held to
 	Logger  *slog.Logger
 }
 
@@ -46,7 +47,7 @@ func New(o Options) (*Agent, error) {
 		schemes := d.Describe().Schemes
 		if slices.Contains(schemes, u.Scheme()) {
 			return &Agent{
-				driver:  &pinned{driver: d, address: u.Address()},
+				driver:  &guardedDriver{Driver: &pinned{driver: d, address: u.Address()}, policy: o.Policy, clock: time.Now},
 				options: process.StreamOptions{Program: o.Program, Silence: o.Silence},
 			}, nil
 		}

@@ -33,6 +33,9 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	if err := m.bind(ctx); err != nil {
 		return err
 	}
+	if m.barred {
+		m.notice("the secondary does not let this mirror remove or move anything: what the primary no longer has stays there")
+	}
 	var last sdk.XTime // root xtime of the last turn
 	hint := marker.Hint{All: true}
 	again := 0

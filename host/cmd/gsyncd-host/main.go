@@ -36,8 +36,8 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	env := cli.Env{
-		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
-		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Getwd: os.Getwd, Executable: os.Executable, Now: time.Now, Root: os.Geteuid() == 0,
 		Pipe:    func() (io.ReadWriteCloser, error) { return agent.Stdio(os.Stdin, os.Stdout) },
 		Version: version(),
 		Host:    resolve,

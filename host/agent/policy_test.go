@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gsyncd/gsyncd-host/host/agent"
+	"github.com/gsyncd/gsyncd-host/plugins/file"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 )
@@ -40,6 +42,20 @@ func newThief(t *testing.T, p agent.Policy) *thief {
 		t.Fatal(err)
 	}
 	return th
+}
+
+// bypass opens the tree again with nothing between the thief and the policy.
+func (th *thief) bypass(p agent.Policy, clock func() time.Time) {
+	th.t.Helper()
+	if th.target != nil {
+		must(th.t, th.target.Close())
+	}
+	req := th.request(sdk.Secondary)
+	req.Address.Rest = th.root
+	var err error
+	th.target, err = agent.Guard(file.New(nil), p, clock).OpenTarget(th.t.Context(), req)
+	must(th.t, err)
+	th.t.Cleanup(func() { th.target.Close() })
 }
 
 func dial(t *testing.T, p agent.Policy) *thief {
@@ -186,9 +202,13 @@ func TestKeepsEntries(t *testing.T) {
 	for _, access := range []agent.Access{agent.NoDelete, agent.AppendOnly} {
 		for name, ops := range attacks() {
 			t.Run(access.Flag()+"/"+name, func(t *testing.T) {
+				// Once through the protocol, whose client refuses some of it itself,
+				// and once without.
 				th := newThief(t, agent.Policy{Access: access})
 				before := th.tree()
 				said := th.do(ops...)
+				th.bypass(agent.Policy{Access: access}, time.Now)
+				said = append(said, th.do(ops...)...)
 				for i := range ops { // one by one as well
 					said = append(said, th.do(ops[i])...)
 				}
@@ -330,7 +350,26 @@ func TestKeepsEntriesWrites(t *testing.T) {
 	}
 }
 
-// TestOversized sends more than a message may hold, past the client's own check.
+// TestAtOnce links files to a name whose attributes another call sets: under
+// AppendOnly no file in place may ever get them.
+func TestAtOnce(t *testing.T) {
+	th := newThief(t, agent.Policy{Access: agent.AppendOnly})
+	th.bypass(agent.Policy{Access: agent.AppendOnly}, time.Now)
+	before := th.tree()
+	var side sync.WaitGroup
+	for range 300 {
+		must(t, nilable(th.put(r+"x", "")))
+		side.Go(func() { th.do(sdk.Op{Kind: sdk.OpLink, From: "d/f", Path: r + "x"}) })
+		th.do(sdk.Op{Kind: sdk.OpSetMeta, Path: r + "x", Meta: sdk.Meta{Mask: sdk.MetaPerm}})
+		side.Wait()
+		th.do(sdk.Op{Kind: sdk.OpRemove, Path: r + "x"})
+	}
+	if diff := cmp.Diff(before, th.tree()); diff != "" {
+		t.Errorf("the tree changed (-before +after):\n%s", diff)
+	}
+}
+
+// TestOversized sends more than a message may hold.
 func TestOversized(t *testing.T) {
 	th := newThief(t, agent.Policy{Access: agent.NoDelete})
 	before := th.tree()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gsyncd/gsyncd-host/host/crawl"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
@@ -44,19 +45,19 @@ func (t *guardedTarget) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult
 	b := batch{target: t.Target, results: make([]sdk.OpResult, len(ops))}
 	for i := range ops {
 		op := &ops[i]
-		refusal := t.judge(op)
-		if refusal == nil && t.policy.Access == AppendOnly {
+		v := verdict{refusal: t.judge(op)}
+		if v.refusal == nil && t.looks(op) {
 			// What the operations before it do counts.
 			if err := b.flush(ctx); err != nil {
 				return nil, err
 			}
 			var err error
-			if refusal, err = t.look(ctx, op); err != nil {
+			if v, err = t.look(ctx, op); err != nil {
 				return nil, err
 			}
 		}
-		if refusal != nil {
-			b.results[i].Err = refusal
+		if v.refusal != nil || v.done {
+			b.results[i].Err = v.refusal
 			continue
 		}
 		b.ops, b.at = append(b.ops, *op), append(b.at, i)
@@ -88,37 +89,62 @@ func (t *guardedTarget) judge(op *sdk.Op) *sdk.Error {
 	return nil
 }
 
-// look decides, for AppendOnly, by what is there.
-func (t *guardedTarget) look(ctx context.Context, op *sdk.Op) (*sdk.Error, error) {
+// verdict is what becomes of an operation; the zero value lets it be done.
+type verdict struct {
+	refusal *sdk.Error
+	done    bool // what is there is so already
+}
+
+// looks reports whether it depends on what is there if op is allowed.
+func (t *guardedTarget) looks(op *sdk.Op) bool {
+	if t.policy.Access != AppendOnly {
+		return false
+	}
 	switch op.Kind {
 	case sdk.OpRename, sdk.OpLink, sdk.OpSymlink, sdk.OpMknod:
-		if staged(op.Path) {
-			return nil, nil
-		}
+		return !staged(op.Path)
 	case sdk.OpSetMeta:
-	default:
-		return nil, nil
+		return true
 	}
-	found, err := t.Stat(ctx, []sdk.Path{op.Path}, 0)
+	return false
+}
+
+// look decides by what is there.
+func (t *guardedTarget) look(ctx context.Context, op *sdk.Op) (verdict, error) {
+	var fields sdk.Fields
+	if op.Kind == sdk.OpSetMeta && op.Meta.Mask&sdk.MetaXattrs != 0 {
+		fields = sdk.FieldXattrs
+	}
+	found, err := t.Stat(ctx, []sdk.Path{op.Path}, fields)
 	if err != nil {
-		return nil, fmt.Errorf("look before %s: %w", op.Kind, err)
+		return verdict{}, fmt.Errorf("look before %s: %w", op.Kind, err)
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("look before %s: %d entries for one path", op.Kind, len(found))
+		return verdict{}, fmt.Errorf("look before %s: %d entries for one path", op.Kind, len(found))
 	}
 	e := &found[0]
 	switch {
 	case e.Err != nil && e.Err.Kind == sdk.KindNotExist:
-		return nil, nil
+		return verdict{}, nil
 	case e.Err != nil:
-		return e.Err, nil
+		return verdict{refusal: e.Err}, nil
 	case op.Kind != sdk.OpSetMeta:
-		return t.policy.refuse(op.Kind.String(), op.Path, "replace what is there"), nil
+		return verdict{refusal: t.policy.refuse(op.Kind.String(), op.Path, "replace what is there")}, nil
 	case e.Type == sdk.TypeDir || staged(op.Path) && e.Nlink == 1:
-		return nil, nil
+		return verdict{}, nil
+	case t.hasMeta(e, &op.Meta): // a mirror that is not sure sets what is set
+		return verdict{done: true}, nil
 	}
 	// A staged name with a second one may be a link to what is in place.
-	return t.policy.refuse(op.Kind.String(), op.Path, "change what is there"), nil
+	return verdict{refusal: t.policy.refuse(op.Kind.String(), op.Path, "change what is there")}, nil
+}
+
+// hasMeta reports whether an entry has the attributes that are to be set, as far
+// as the target can keep them.
+func (t *guardedTarget) hasMeta(e *sdk.Entry, m *sdk.Meta) bool {
+	want := sdk.Entry{Type: e.Type, Perm: m.Perm, UID: m.UID, GID: m.GID, Mtime: m.Mtime, Xattrs: m.Xattrs}
+	keeps := crawl.Policy{Features: t.Target.Info().Features}
+	return keeps.MetaDiff(&want, e, m.Mask&sdk.MetaXattrs != 0)&m.Mask == 0
 }
 
 // batch gathers the allowed operations of an Apply.

@@ -326,6 +326,33 @@ func TestKeepsEntriesMirrors(t *testing.T) {
 	}
 }
 
+// TestAppendOnlySameAttributes sets what is set.
+func TestAppendOnlySameAttributes(t *testing.T) {
+	th := newThief(t, agent.Policy{Access: agent.AppendOnly})
+	found, err := th.target.Stat(t.Context(), []sdk.Path{"keep"}, sdk.FieldXattrs)
+	must(t, err)
+	same := sdk.MetaOf(&found[0], sdk.MetaAll)
+	later, open, attr := same, same, same
+	later.Mtime.Sec++
+	open.Perm ^= 0o002
+	attr.Xattrs = append([]sdk.Xattr{}, sdk.Xattr{Name: "user.x", Value: []byte("x")})
+	said := th.do(sdk.Op{Kind: sdk.OpSetMeta, Path: "keep", Meta: same}, sdk.Op{Kind: sdk.OpSetMeta, Path: "keep", Meta: later},
+		sdk.Op{Kind: sdk.OpSetMeta, Path: "keep", Meta: open}, sdk.Op{Kind: sdk.OpSetMeta, Path: "keep", Meta: attr})
+	for i, err := range said {
+		if i == 3 && th.target.Info().Features&sdk.CanXattrs == 0 {
+			continue
+		}
+		if strings.Contains(err, "--append-only") != (i > 0) {
+			t.Errorf("%d: %q", i, err)
+		}
+	}
+	after, err := th.target.Stat(t.Context(), []sdk.Path{"keep"}, sdk.FieldXattrs)
+	must(t, err)
+	if diff := cmp.Diff(found, after); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func nilable(err *sdk.Error) error {
 	if err == nil {
 		return nil

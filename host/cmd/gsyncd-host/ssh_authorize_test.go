@@ -124,7 +124,7 @@ func TestSSHAuthorize(t *testing.T) {
 	other := filepath.Join(pl.dir, "other")
 	h = pl.start(t, "--once", pl.p, "far:"+other)
 	h.end(time.Minute, 1)
-	h.wants("it is not a root of this key")
+	h.wants("start gsyncd-host on far: refused file://" + other + ": it is not a root of this key")
 	if _, err := os.Stat(other); err == nil {
 		t.Error("another root was made")
 	}
@@ -154,6 +154,9 @@ func TestSSHAuthorizeAppendOnly(t *testing.T) {
 	if !pl.inSync(t) {
 		t.Error("the trees differ")
 	}
+	s.gone()
+	check(t, os.RemoveAll(pl.state)) // all is looked at, and what is equal is left alone
+	pl.once(t, pl.p, s.far())
 	s.gone()
 	pl.write(t, "d/f", []byte("changed"))
 	pl.write(t, "d/new", []byte("new"))

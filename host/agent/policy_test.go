@@ -291,7 +291,7 @@ func TestKeepsEntriesMirrors(t *testing.T) {
 				}
 			}
 			job := sdk.Path(r + "job-X")
-			all := sdk.Meta{Mask: sdk.MetaPerm, Perm: 0o640}
+			all := sdk.Meta{Mask: sdk.MetaPerm, Perm: 0o750}
 			ops := []sdk.Op{
 				{Kind: sdk.OpRename, From: r + "1", Path: "new"},
 				{Kind: sdk.OpMkdir, Path: "n"}, {Kind: sdk.OpSetMark, Path: "n", Mark: []byte("junk \x00\xff")},

@@ -13,6 +13,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/config/resurl"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
+	"github.com/gsyncd/gsyncd-host/sdk/resume"
 )
 
 // Options say what an agent serves.
@@ -22,18 +23,34 @@ type Options struct {
 	Drivers map[string]func(*slog.Logger) sdk.Driver
 	Program string        // this program's version
 	Silence time.Duration // after which the client is taken for dead; 0: process.DefaultSilence
-	Policy  Policy        // what the client is held to
-	Logger  *slog.Logger
+	// Doors is where the agent's door is, see [RuntimeDir]; "" for none.
+	Doors string
+	// Policy is what the client is held to, and Grant names the restriction that
+	// it comes from, "" for none: only who comes by the same may join the session.
+	Policy Policy
+	Grant  string
+	Logger *slog.Logger
 }
 
 // Agent serves one resource.
 type Agent struct {
-	driver  sdk.Driver
+	driver  *pinned
+	policy  Policy
+	grant   string
 	options process.StreamOptions
+	url     string // canonical
+	doors   string
+	log     *slog.Logger
 }
 
 // New finds the driver for the URL. An error is about the URL.
 func New(o Options) (*Agent, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Silence <= 0 {
+		o.Silence = process.DefaultSilence
+	}
 	u, err := resurl.Parse(o.URL)
 	if err != nil {
 		return nil, err
@@ -47,8 +64,10 @@ func New(o Options) (*Agent, error) {
 		schemes := d.Describe().Schemes
 		if slices.Contains(schemes, u.Scheme()) {
 			return &Agent{
-				driver:  &guardedDriver{Driver: &pinned{driver: d, address: u.Address()}, policy: o.Policy, clock: time.Now},
+				driver: &pinned{driver: d, address: u.Address()},
+				policy: o.Policy, grant: o.Grant,
 				options: process.StreamOptions{Program: o.Program, Silence: o.Silence},
+				url:     u.String(), doors: o.Doors, log: o.Logger,
 			}, nil
 		}
 		known = append(known, schemes...)
@@ -57,7 +76,28 @@ func New(o Options) (*Agent, error) {
 }
 
 // Serve speaks to the one client at the other end of rw until either of them
-// has enough. Nothing is left open then.
+// has enough, or rw is lost and no other connection comes in time. Nothing is left
+// open then. It is called once.
 func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
-	return process.ServeStream(ctx, rw, a.driver, a.options)
+	s := &session{url: a.url, grant: a.grant, window: resume.WindowFor(a.options.Silence), ended: make(chan struct{})}
+	options := a.options
+	if a.doors != "" {
+		token := NewToken()
+		door, err := OpenDoor(a.doors, token, a.verbs(s), a.log)
+		if err != nil {
+			// All works without it, but what comes to this session another way.
+			a.log.Warn("the session cannot be reached by others", "error", err)
+		} else {
+			options.Token, options.Resume = token, s.over
+			a.driver.takeOver = func(ctx context.Context) bool { return takeOver(ctx, a.doors, token, a.url) }
+			defer func() { _ = door.Close() }()
+		}
+	}
+	defer close(s.ended)
+	return process.ServeStream(ctx, rw, &guardedDriver{Driver: a.driver, policy: a.policy, clock: time.Now}, options)
+}
+
+// verbs are what the session does for those who come to its door.
+func (a *Agent) verbs(s *session) map[string]Verb {
+	return map[string]Verb{verbResume: s.only(s.resume), verbYield: s.yield, verbRsync: s.only(a.rsync)}
 }

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -426,4 +427,35 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("%v, %v", found, err)
 	}
 	must(t, src.Close())
+}
+
+// TestOtherGrant comes to a session with its token, by another restriction.
+func TestOtherGrant(t *testing.T) {
+	doors, err := agent.RuntimeDir(t.TempDir())
+	must(t, err)
+	a, err := agent.New(agent.Options{URL: "file://" + t.TempDir(), Drivers: drivers(), Doors: doors, Grant: "mine"})
+	must(t, err)
+	near, far := net.Pipe()
+	go func() { _ = a.Serve(context.WithoutCancel(t.Context()), far) }()
+	s, err := process.DialStream(t.Context(), near, process.StreamOptions{})
+	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	tokens, err := agent.Sessions(doors)
+	if err != nil || len(tokens) != 1 {
+		t.Fatalf("%q, %v", tokens, err)
+	}
+	for grant, known := range map[string]bool{"mine": true, "": false, "other": false} {
+		client, relay := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, client) }()
+		err := agent.Relay(t.Context(), relay, doors, tokens[0], grant, "v")
+		// This client does not resume, which only those hear whom it concerns.
+		if told := err != nil && strings.Contains(err.Error(), "does not resume"); told != known {
+			t.Errorf("%q: %v", grant, err)
+		}
+		_ = client.Close()
+	}
+	server := agent.Rsync{Doors: doors, Token: tokens[0], Grant: "other", Dir: r + "job-X", Args: []string{"--server", "-Ie.LsfxCIvu", ".", "out/"}, Path: "/usr/bin"}
+	if _, err := server.Run(t.Context()); sdk.KindOf(err) != sdk.KindNotExist {
+		t.Errorf("rsync: %v", err)
+	}
 }

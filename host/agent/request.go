@@ -84,8 +84,8 @@ func (r *Request) option(name, value string) (err error) {
 			return errors.New("--silence is no duration of a second or more")
 		}
 	case "--resume", "--rsync":
-		if value == "" || strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
-			return fmt.Errorf("%s is followed by no session's token", name)
+		if err := CheckToken(value); err != nil {
+			return err
 		}
 		r.Token = value
 	case "--dir":

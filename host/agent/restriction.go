@@ -70,7 +70,8 @@ func (r *Restriction) Check() error {
 
 // Admit decides about a client by the command line that it sent and the
 // connection that it came by, in the form of SSH_ORIGINAL_COMMAND and
-// SSH_CONNECTION. The error says what the key is for.
+// SSH_CONNECTION. The error says what the key is for; the request's kind is then
+// set if it is known.
 func (r *Restriction) Admit(command, connection string) (Request, error) {
 	if err := r.admitClient(connection); err != nil {
 		return Request{}, err
@@ -85,11 +86,14 @@ func (r *Restriction) Admit(command, connection string) (Request, error) {
 	case req.Kind == RequestServe && !slices.Contains(r.Roots, req.URL):
 		return Request{}, fmt.Errorf("refused %s: it is not a root of this key, nor may it be a directory in one; %s", req.URL, r.may())
 	case req.Kind == RequestRsync && r.Policy.MaxBytes > 0:
-		return Request{}, fmt.Errorf("refused to %s: what it writes cannot be counted, and this key has --max-bytes; %s", req.Kind, r.may())
+		err = errors.New("what it writes cannot be counted, and this key has --max-bytes")
 	case req.Kind == RequestRsync && r.Policy.Access == ReadOnly:
-		return Request{}, fmt.Errorf("refused to %s: this key may only read; %s", req.Kind, r.may())
-	case req.Kind != RequestServe:
-		return Request{}, fmt.Errorf("refused to %s: a restricted agent cannot do that; %s", req.Kind, r.may())
+		err = errors.New("this key may only read")
+	case req.Kind == RequestRsync && !canConfine():
+		err = errors.New("this machine's kernel cannot confine it (Landlock), and this key is restricted")
+	}
+	if err != nil {
+		return Request{Kind: req.Kind}, fmt.Errorf("refused to %s: %w; %s", req.Kind, err, r.may())
 	}
 	return req, nil
 }
@@ -119,6 +123,17 @@ func networks(list []netip.Prefix) string {
 		out = append(out, p.String())
 	}
 	return strings.Join(out, ",")
+}
+
+// Grant names the restriction: sessions under equal ones may be joined by
+// clients of both.
+func (r *Restriction) Grant() string {
+	var roots []string
+	for _, u := range r.Roots {
+		roots = append(roots, quote(u.Long()))
+	}
+	slices.Sort(roots)
+	return fmt.Sprintf("%s from=%s access=%s max=%d", strings.Join(roots, " "), networks(r.From), r.Policy.Access.Flag(), r.Policy.MaxBytes)
 }
 
 // may says what the key is for.

@@ -70,17 +70,15 @@ func TestAdmit(t *testing.T) {
 		"scp -t /srv/m":                                         "does not start an agent",
 		"/usr/lib/openssh/sftp-server":                          "does not start an agent",
 		"rsync --server -logDtpre.iLsfxC . /srv/m":              "does not start an agent",
-		"":                                    "there is no shell for this key",
-		" ":                                   "does not start an agent",
-		"gsyncd-host agent --resume " + token: "refused to resume a session",
-		"gsyncd-host agent --resume x":        "no session's token",
+		"":                             "there is no shell for this key",
+		" ":                            "does not start an agent",
+		"gsyncd-host agent --resume x": "no session's token",
 		"gsyncd-host agent --resume ../../" + token:                                            "no session's token",
 		"gsyncd-host agent --rsync " + token + " -- --server":                                  "does not start an agent",
 		"gsyncd-host agent --rsync " + token + " --dir .. -- x":                                "no job's directory",
 		"gsyncd-host agent --rsync " + token + " --dir d -- x":                                 "no job's directory",
 		"gsyncd-host agent --dir .gsyncd-host.job-X -- /srv/m":                                 "does not start an agent",
 		"gsyncd-host agent --resume " + token + " -- /srv/m":                                   "does not start an agent",
-		"gsyncd-host agent --rsync " + token + " --dir .gsyncd-host.job-X -- --server . out":   "refused to start rsync",
 		"gsyncd-host agent --rsync " + token + " --dir .gsyncd-host.x/../.. -- --server . out": "no job's directory",
 		"gsyncd-host agent --silence 5s -- /srv/m/" + strings.Repeat("x", 5000):                "not a root",
 	} {
@@ -93,6 +91,33 @@ func TestAdmit(t *testing.T) {
 			t.Errorf("%q: %v, want %q", command, err, want)
 		case strings.Contains(err.Error(), "\n"):
 			t.Errorf("%q: more than a line: %v", command, err)
+		}
+	}
+}
+
+// TestAdmitJoins asks for what goes on in a session that is there.
+func TestAdmitJoins(t *testing.T) {
+	rsync := "gsyncd-host agent --rsync " + token + " --dir .gsyncd-host.job-X -- --server -Ie.LsfxCIvu . out/"
+	for _, c := range []struct {
+		policy  agent.Policy
+		command string
+		want    string // "" or what Landlock alone could hinder
+	}{
+		{agent.Policy{}, "gsyncd-host agent --resume " + token, ""},
+		{agent.Policy{Access: agent.ReadOnly}, "gsyncd-host agent --resume " + token, ""},
+		{agent.Policy{}, rsync, ""},
+		{agent.Policy{Access: agent.AppendOnly}, rsync, ""},
+		{agent.Policy{MaxBytes: 1}, rsync, "cannot be counted"},
+		{agent.Policy{Access: agent.ReadOnly}, rsync, "may only read"},
+	} {
+		r := agent.Restriction{Roots: []resurl.URL{parseURL(t, "/srv/m")}, Policy: c.policy}
+		req, err := r.Admit(c.command, "")
+		switch {
+		case req.Kind != agent.RequestResume && req.Kind != agent.RequestRsync:
+			t.Errorf("%+v: kind %d", c, req.Kind)
+		case err == nil && c.want == "" && req.Token == token, err != nil && c.want == "" && strings.Contains(err.Error(), "Landlock"):
+		case err == nil || c.want == "" || !strings.Contains(err.Error(), c.want):
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -9,14 +10,16 @@ import (
 
 // Env is all that the program takes from outside. Tests fill it with buffers.
 type Env struct {
-	Args   []string // without the program's name
-	Stdin  io.Reader
+	Args   []string  // without the program's name
+	Stdin  io.Reader // for keys, and for programs that it becomes
 	Stdout io.Writer
 	Stderr io.Writer
 	// Pipe gives standard input and output as one stream, for an agent.
-	Pipe    func() (io.ReadWriteCloser, error)
-	Environ []string // "NAME=value"
-	Getwd   func() (string, error)
+	Pipe func() (io.ReadWriteCloser, error)
+	// RemoteShell runs what rsync wants of the ssh driver behind a socket.
+	RemoteShell func(ctx context.Context, socket string, args []string, stdin io.Reader, stdout, stderr io.Writer) int
+	Environ     []string // "NAME=value"
+	Getwd       func() (string, error)
 	// Executable gives the absolute path of this program.
 	Executable func() (string, error)
 	Now        func() time.Time

@@ -230,6 +230,15 @@ func (t *turn) result(r mover.Result) {
 	n := r.Job.Tag.(*node)
 	name := r.Job.Path.Base()
 	t.noteLost(r.Lost)
+	if r.Beside {
+		t.mu.Lock()
+		root := n
+		for root.parent != nil {
+			root = root.parent
+		}
+		root.touched = true
+		t.mu.Unlock()
+	}
 	t.Tracker.Update(func(s *report.Snapshot) {
 		s.PendingFiles--
 		s.PendingBytes -= r.Job.Entry.Size

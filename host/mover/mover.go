@@ -46,9 +46,10 @@ func New(cfg Config) (*Mover, error) {
 	return m, nil
 }
 
-// reachable reports whether a plugin can get at both sides at all.
+// reachable reports whether a plugin can get at both sides at all. One that
+// cannot use a shell is found out once it runs.
 func (m *Mover) reachable() bool {
-	return m.cfg.Source.Info().Endpoint.Path != "" && m.cfg.Target.Info().Endpoint.Path != ""
+	return m.cfg.Source.Info().Endpoint.Local() && m.cfg.Target.Info().Endpoint.Path != ""
 }
 
 // Run takes jobs until the channel is closed, and returns when all are done.

@@ -27,6 +27,7 @@ type agentProcess struct {
 	hop     *hop
 	link    *link
 	command string // what the far shell calls it
+	relay   bool   // it leads to another one
 	said    *saying
 	ended   chan struct{}
 	err     error // once ended is closed
@@ -34,8 +35,9 @@ type agentProcess struct {
 
 var _ io.ReadWriteCloser = (*agentProcess)(nil)
 
-// startAgent starts the agent on the other machine.
-func startAgent(client *ssh.Client, h *hop, r *route, l *link, log *slog.Logger) (*agentProcess, error) {
+// startAgent starts an agent on the other machine.
+func startAgent(client *ssh.Client, r *route, command string, l *link, log *slog.Logger) (*agentProcess, error) {
+	h := r.last()
 	session, err := client.NewSession()
 	if err != nil {
 		return nil, &sdk.Error{Kind: sdk.KindTransient, Op: "open a session on " + h.String(), Msg: err.Error()}
@@ -46,7 +48,7 @@ func startAgent(client *ssh.Client, h *hop, r *route, l *link, log *slog.Logger)
 		a.Reader, err = session.StdoutPipe()
 	}
 	if err == nil {
-		err = session.Start(commandLine(r, h.keepalive))
+		err = session.Start(command)
 	}
 	if err != nil {
 		return nil, &sdk.Error{Kind: sdk.KindPermission, Op: "start " + r.agent + " on " + h.String(), Msg: "the server does not run the command: " + err.Error() + "; allow this key to run it there"}
@@ -64,6 +66,16 @@ func commandLine(r *route, silence time.Duration) string {
 	words := []string{r.agent, "agent", "--silence", silence.String()}
 	for _, o := range append(append([]string{}, r.options...), "--", r.inner) {
 		words = append(words, quote(o))
+	}
+	return strings.Join(words, " ")
+}
+
+// rsyncCommand starts an rsync server that works in a job's directory of the
+// agent's session.
+func rsyncCommand(r *route, token, dir string, args []string) string {
+	words := []string{r.agent, "agent", "--rsync", quote(token), "--dir", quote(dir), "--"}
+	for _, a := range args {
+		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
 }

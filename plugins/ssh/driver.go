@@ -94,6 +94,9 @@ func (d *driver) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Targe
 	if err != nil {
 		return nil, f.refused(ctx, err)
 	}
+	if err := f.openShell(); err != nil {
+		d.log.Warn("rsync cannot use the connection", "error", err)
+	}
 	return &target{Target: dst, far: f}, nil
 }
 

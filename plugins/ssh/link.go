@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,7 @@ func (l *link) Read(p []byte) (int, error) {
 	if n > 0 {
 		l.heard.Store(int64(time.Since(l.began)))
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, net.ErrClosed) { // that was this end's doing
 		l.explain("the connection was lost: " + err.Error())
 	}
 	return n, err

@@ -20,6 +20,12 @@ const (
 	maxSeen = 200
 	// maxProgram is the longest version of a program.
 	maxProgram = 100
+	// maxToken is the longest token of a session.
+	maxToken = 64
+	// tokenLetters are those of a token.
+	tokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	// resumeWord is what a client's greeting has that resumes.
+	resumeWord = "resume"
 )
 
 // GreetingError says that no agent answered at the other end of a stream.
@@ -50,27 +56,54 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("the other end (gsyncd-host %s) speaks protocol %d, this one %d", e.Program, e.Theirs, Version)
 }
 
+// greeting is what the first line of one end says beside the version.
+type greeting struct {
+	program string
+	// further is a further word, "" for none: from an agent its session's token,
+	// from a client [resumeWord]. Words after it are for later versions.
+	further string
+}
+
+// NoSession is said instead of a session's token by what was sent for it and
+// found nobody.
+const NoSession = "none"
+
+// Announce writes the greeting of what leads to a session, or of what found none
+// (NoSession): [ServeStream] writes its own.
+func Announce(w io.Writer, program, token string) error {
+	return greet(w, agentWord, greeting{program: program, further: token})
+}
+
+// AwaitSession reads up to the end of the greeting that [Announce] wrote and
+// returns the token. What comes before it is skipped, up to 64 KiB.
+func AwaitSession(r *bufio.Reader) (token string, err error) {
+	g, err := awaitGreeting(r, agentWord, maxNoise)
+	return g.further, err
+}
+
 // greet writes a greeting.
-func greet(w io.Writer, word, program string) error {
+func greet(w io.Writer, word string, g greeting) error {
+	program := g.program
 	program = strings.Join(strings.Fields(program), "-")
 	if program == "" {
 		program = "unknown"
 	}
-	_, err := fmt.Fprintf(w, "%s %d %s\n", word, Version, program[:min(len(program), maxProgram)])
+	line := fmt.Sprintf("%s %d %s %s", word, Version, program[:min(len(program), maxProgram)], g.further)
+	_, err := io.WriteString(w, strings.TrimSuffix(line, " ")+"\n")
 	return err
 }
 
 // awaitGreeting reads up to a greeting's end. Of what comes before it at most
 // noise bytes are skipped.
-func awaitGreeting(r *bufio.Reader, word string, noise int) error {
+func awaitGreeting(r *bufio.Reader, word string, noise int) (greeting, error) {
 	var seen, line []byte
 	for total := 0; ; total++ {
-		if total > noise+len(word)+maxProgram {
-			return &GreetingError{Seen: readable(seen), Err: fmt.Errorf("more than %d bytes of it", noise)}
+		if total > noise+len(word)+maxProgram+maxToken {
+			return greeting{}, &GreetingError{Seen: readable(seen), Err: fmt.Errorf("more than %d bytes of it", noise)}
 		}
 		c, err := r.ReadByte()
 		if err != nil {
-			return &GreetingError{Seen: readable(seen), Err: err}
+			return greeting{}, &GreetingError{Seen: readable(seen), Err: err}
 		}
 		if len(seen) < 4*maxSeen {
 			seen = append(seen, c)
@@ -88,16 +121,21 @@ func awaitGreeting(r *bufio.Reader, word string, noise int) error {
 }
 
 // checkGreeting looks at what follows a greeting's first word.
-func checkGreeting(rest string) error {
-	number, program, _ := strings.Cut(strings.TrimRight(rest, "\r"), " ")
+func checkGreeting(rest string) (greeting, error) {
+	number, rest, _ := strings.Cut(strings.TrimRight(rest, "\r"), " ")
+	words := append(strings.Fields(rest), "", "")
 	theirs, err := strconv.Atoi(number)
 	if err != nil {
-		return &GreetingError{Seen: readable([]byte(rest)), Err: fmt.Errorf("%q is no version", number)}
+		return greeting{}, &GreetingError{Seen: readable([]byte(rest)), Err: fmt.Errorf("%q is no version", number)}
 	}
 	if theirs != Version {
-		return &VersionError{Theirs: theirs, Program: readable([]byte(program))}
+		return greeting{}, &VersionError{Theirs: theirs, Program: readable([]byte(words[0]))}
 	}
-	return nil
+	g := greeting{program: readable([]byte(words[0]))}
+	if token := words[1]; len(token) <= maxToken && strings.Trim(token, tokenLetters) == "" {
+		g.further = token
+	}
+	return g, nil
 }
 
 // readable makes one short line of what came.

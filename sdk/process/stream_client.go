@@ -23,6 +23,8 @@ type Stream struct {
 	raw     *streamConn
 	conn    *grpc.ClientConn
 	options StreamOptions
+	agent   greeting
+	resumed bool
 
 	closing sync.Once
 	closed  error
@@ -35,15 +37,23 @@ func DialStream(ctx context.Context, rw io.ReadWriteCloser, o StreamOptions) (*S
 	r := bufio.NewReader(rw)
 	s := &Stream{raw: newStreamConn(r, rw), options: o}
 	stop := context.AfterFunc(ctx, func() { _ = s.raw.Close() })
-	err := awaitGreeting(r, agentWord, maxNoise)
-	if err == nil {
-		err = greet(s.raw, clientWord, o.Program)
+	mine := greeting{program: o.Program}
+	var err error
+	if s.agent, err = awaitGreeting(r, agentWord, maxNoise); err == nil {
+		if s.resumed = o.Resume != nil && s.agent.further != ""; s.resumed {
+			mine.further = resumeWord
+		}
+		err = greet(s.raw, clientWord, mine)
 	}
 	if !stop() {
 		// The greeting's error tells what came until then.
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	if err == nil {
+		if s.resumed {
+			over := o.Resume(s.agent.further, s.raw)
+			s.raw = newStreamConn(over, over)
+		}
 		s.conn, err = s.connect()
 	}
 	if err != nil {
@@ -56,9 +66,13 @@ func DialStream(ctx context.Context, rw io.ReadWriteCloser, o StreamOptions) (*S
 func (s *Stream) connect() (*grpc.ClientConn, error) {
 	var used atomic.Bool
 	half := s.options.silence() / 2
+	alive := keepalive.ClientParameters{Time: max(pingEvery, half), Timeout: half, PermitWithoutStream: true}
+	if s.resumed {
+		alive = keepalive.ClientParameters{Time: never}
+	}
 	opts := append(dialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: max(pingEvery, half), Timeout: half, PermitWithoutStream: true}),
+		grpc.WithKeepaliveParams(alive),
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
 			if used.Swap(true) {
 				return nil, errors.New("a stream cannot be dialled again")
@@ -67,6 +81,12 @@ func (s *Stream) connect() (*grpc.ClientConn, error) {
 		}))
 	return grpc.NewClient("passthrough:///stream", opts...)
 }
+
+// Token names the agent's session, see [StreamOptions]; "" if it has no name.
+func (s *Stream) Token() string { return s.agent.further }
+
+// Resumed reports whether the stream survives its connection.
+func (s *Stream) Resumed() bool { return s.resumed }
 
 // Driver returns the driver that is served at the other end. It is usable until
 // the stream ends; calls then fail with sdk.KindGone.

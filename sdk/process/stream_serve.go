@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -19,10 +20,21 @@ import (
 // DefaultSilence is how long the other end of a stream may be silent.
 const DefaultSilence = 2 * time.Minute
 
+// never is a time of keepalives that turns them off.
+const never = time.Duration(math.MaxInt64)
+
 // StreamOptions say how to speak over a stream.
 type StreamOptions struct {
 	// Program is the version of this program, for people at the other end.
 	Program string
+	// Token names the session, for those who come to it another way: the agent
+	// tells the client. At most 64 letters and digits; "" for none.
+	Token string
+	// Resume makes of the connection, after the greetings, a stream that survives
+	// it, and watches over it: Silence then only bounds the greetings. It is used
+	// if the other end does the same: an agent offers it with a Token, and the
+	// client gets that as token. It may be nil.
+	Resume func(token string, rw io.ReadWriteCloser) io.ReadWriteCloser
 	// Silence is after how long without a sign of life the other end is taken for
 	// dead. Both ends send such signs by themselves, at half that time but, on
 	// the client's side, not more often than every 10 seconds. 0 means
@@ -52,18 +64,26 @@ func ServeStream(ctx context.Context, rw io.ReadWriteCloser, d sdk.Driver, o Str
 	r := bufio.NewReader(rw)
 	conn := newStreamConn(r, rw)
 	defer conn.Close()
-	if err := meetClient(ctx, conn, r, o); err != nil {
+	client, err := meetClient(ctx, conn, r, o)
+	if err != nil {
 		return err
 	}
-	var ending sync.WaitGroup
 	half := o.silence() / 2
+	alive := keepalive.ServerParameters{Time: half, Timeout: half}
+	if o.Resume != nil && client.further == resumeWord {
+		rw = o.Resume(o.Token, conn)
+		conn = newStreamConn(rw, rw)
+		defer conn.Close()
+		alive = keepalive.ServerParameters{Time: never}
+	}
+	var ending sync.WaitGroup
 	server := grpc.NewServer(append(serverOptions(connWatcher{ending: &ending}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: half, Timeout: half}))...)
+		grpc.KeepaliveParams(alive))...)
 	rpcpb.RegisterDriverServer(server, &driverServer{driver: d})
 	rpcpb.RegisterResourceServer(server, &resourceServer{})
 	stop := context.AfterFunc(ctx, server.Stop)
 	defer stop()
-	err := server.Serve(&onceListener{conn: conn})
+	err = server.Serve(&onceListener{conn: conn})
 	server.Stop()
 	if !closedInTime(&ending) {
 		return errors.New("resources not closed in time")
@@ -75,23 +95,24 @@ func ServeStream(ctx context.Context, rw io.ReadWriteCloser, d sdk.Driver, o Str
 }
 
 // meetClient exchanges greetings.
-func meetClient(ctx context.Context, conn *streamConn, r *bufio.Reader, o StreamOptions) error {
+func meetClient(ctx context.Context, conn *streamConn, r *bufio.Reader, o StreamOptions) (greeting, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.silence(), fmt.Errorf("no client within %s", o.silence()))
 	defer cancel()
+	var client greeting
 	done := make(chan error, 1)
 	go func() {
-		err := greet(conn, agentWord, o.Program)
+		err := greet(conn, agentWord, greeting{program: o.Program, further: o.Token})
 		if err == nil {
-			err = awaitGreeting(r, clientWord, 0)
+			client, err = awaitGreeting(r, clientWord, 0)
 		}
 		done <- err
 	}()
 	select {
 	case err := <-done:
-		return err
+		return client, err
 	case <-ctx.Done():
 		// What is blocked on a terminal or a pipe ends with the process.
-		return context.Cause(ctx)
+		return greeting{}, context.Cause(ctx)
 	}
 }
 

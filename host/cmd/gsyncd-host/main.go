@@ -38,9 +38,10 @@ func run() int {
 	env := cli.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Getwd: os.Getwd, Executable: os.Executable, Now: time.Now, Root: os.Geteuid() == 0,
-		Pipe:    func() (io.ReadWriteCloser, error) { return agent.Stdio(os.Stdin, os.Stdout) },
-		Version: version(),
-		Host:    resolve,
+		Pipe:        pipe,
+		RemoteShell: ssh.RemoteShell,
+		Version:     version(),
+		Host:        resolve,
 		Plugins: &plugin.Registry{
 			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New, "ssh": ssh.New},
 			Transfers: map[string]func(*slog.Logger) sdk.Transfer{"rsync": rsync.New},
@@ -54,6 +55,15 @@ func run() int {
 		env.Width, env.Height = width, height
 	}
 	return cli.Run(ctx, env)
+}
+
+// pipe makes a stream of standard input and output, whose other end may hang up:
+// that is no reason to end.
+func pipe() (io.ReadWriteCloser, error) {
+	signal.Ignore(syscall.SIGHUP) // takes it from the context
+	// Caught, not ignored: programs that are started would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
+	return agent.Stdio(os.Stdin, os.Stdout)
 }
 
 func version() string {

@@ -107,6 +107,19 @@ func (r *relay) carry(from, to net.Conn) {
 	}
 }
 
+// reset breaks every connection.
+func (r *relay) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.conns {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+		_ = c.Close()
+	}
+	r.conns = nil
+}
+
 // hang stops everything on its way, as a link does that was pulled out.
 func (r *relay) hang() {
 	r.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,5 +228,52 @@ func TestSSHAuthorizeFrom(t *testing.T) {
 		t.Error("the tree was made")
 	}
 	check(t, os.Mkdir(pl.s, 0o755)) // for the look at what is left
+	s.gone()
+}
+
+// TestSSHAuthorizeRsync: rsync serves a restricted key too, but not where what
+// it writes cannot be counted.
+func TestSSHAuthorizeRsync(t *testing.T) {
+	t.Parallel()
+	needRsync(t)
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	s.authorize("--root", pl.s, "--no-delete")
+	pl.largeChange(t, s)
+	h := pl.start(t, "--once", pl.p, s.far())
+	h.end(time.Minute, 0)
+	h.wants("rsync: 1 file")
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
+	s.gone()
+	s.authorize("--root", pl.s, "--max-bytes", "1GiB")
+	pl.largeChange(t, s)
+	h = pl.start(t, "--once", pl.p, s.far())
+	h.end(time.Minute, 0)
+	h.wants("what it writes cannot be counted, and this key has --max-bytes")
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
+	s.gone()
+}
+
+// TestSSHAuthorizeResume loses the connection of a restricted session, which
+// goes on.
+func TestSSHAuthorizeResume(t *testing.T) {
+	t.Parallel()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	s.authorize("--root", pl.s, "--append-only", "--from", "127.0.0.1")
+	r := s.throughRelay()
+	h := s.underWay("60s")
+	agent := s.agent()
+	r.reset()
+	h.until("the mirror goes on", func() bool { return h.said("the connection is back") > 0 && pl.inSync(t) })
+	// Agents and relays of a restricted key look alike.
+	if len(pl.find(t, func(p proc) bool { return agentProc(p) && p.pid == agent })) == 0 {
+		t.Error("another agent serves")
+	}
+	h.stop(syscall.SIGTERM)
 	s.gone()
 }

@@ -11,9 +11,9 @@ import (
 
 // sshMirror declares a mirror to the far side that transfers slowly enough to
 // be disturbed, and begins again soon.
-func (s *sshd) sshMirror() string {
+func (s *sshd) sshMirror(keepalive string) string {
 	s.t.Helper()
-	config := s.pl.config(s.t, `limits { rate = "8MiB/s" }`+"\nretry {\n  min = \"100ms\"\n  max = \"1s\"\n}\ndriver \"ssh\" { keepalive = \"2s\" }")
+	config := s.pl.config(s.t, `limits { rate = "8MiB/s" }`+"\nretry {\n  min = \"100ms\"\n  max = \"1s\"\n}\ndriver \"ssh\" { keepalive = \""+keepalive+"\" }")
 	text, err := os.ReadFile(config)
 	check(s.t, err)
 	s.file(config, strings.Replace(string(text), fmt.Sprintf("%q", s.pl.s), fmt.Sprintf("%q", s.far()), 1))
@@ -21,12 +21,12 @@ func (s *sshd) sshMirror() string {
 }
 
 // underWay starts the mirror and waits until its transfer is in the middle.
-func (s *sshd) underWay() *host {
+func (s *sshd) underWay(keepalive string, args ...string) *host {
 	s.t.Helper()
 	for i := range 400 {
 		s.pl.write(s.t, fmt.Sprintf("d%d/f%d", i%20, i), make([]byte, 100<<10))
 	}
-	h := start(s.t, s.pl.command("run", "-c", s.sshMirror()), nil)
+	h := start(s.t, s.pl.command(append([]string{"run", "-c", s.sshMirror(keepalive)}, args...)...), nil)
 	h.until("the transfer is under way", func() bool {
 		dirs, _ := os.ReadDir(s.pl.s + "/d0")
 		return len(s.pl.find(s.t, agentProc)) == 1 && len(dirs) > 3
@@ -34,25 +34,95 @@ func (s *sshd) underWay() *host {
 	return h
 }
 
-// TestSSHHungLink stops the network without a word. Both ends notice, and when
-// it is back the mirror goes on.
+// throughRelay puts a network between the client and the server.
+func (s *sshd) throughRelay() *relay {
+	s.t.Helper()
+	r := newRelay(s.t, s.address(), 0)
+	s.port = r.port()
+	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n  ConnectTimeout 2\n")
+	return r
+}
+
+// agent is the one far agent.
+func (s *sshd) agent() int {
+	s.t.Helper()
+	found := s.pl.find(s.t, func(p proc) bool { return agentProc(p) && p.args[2] != "--resume" })
+	if len(found) != 1 {
+		s.t.Fatalf("%d far agents", len(found))
+	}
+	return found[0].pid
+}
+
+// TestSSHReset breaks the connections in the middle of a first run, which ends
+// well with the agent that it began with.
+func TestSSHReset(t *testing.T) {
+	t.Parallel()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	r := s.throughRelay()
+	h := s.underWay("30s", "--once")
+	agent := s.agent()
+	for i := range 2 {
+		r.reset()
+		h.until("the connection is back", func() bool { return h.said("the connection is back") == i+1 })
+		if s.agent() != agent {
+			t.Error("another agent serves")
+		}
+	}
+	h.end(time.Minute, 0)
+	if n := h.said("the connection was lost"); n != 2 {
+		t.Errorf("said %d times that the connection was lost", n)
+	}
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
+	s.gone()
+}
+
+// TestSSHHungLink stops the network without a word, and lets it go on. The
+// session does, too.
 func TestSSHHungLink(t *testing.T) {
 	t.Parallel()
 	pl := newPlace(t)
 	s := newSSHD(t, pl)
-	r := newRelay(t, s.address(), 0)
-	s.port = r.port()
-	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n  ConnectTimeout 1\n")
-	h := s.underWay()
+	r := s.throughRelay()
+	h := s.underWay("12s", "--once")
+	agent := s.agent()
 	r.hang()
 	began := time.Now()
-	h.until("the host notices", func() bool { return h.said("no sign of life for 2s") > 0 })
+	h.until("the host notices", func() bool { return h.said("no sign of life for 4s") > 0 })
 	if took := time.Since(began); took > 8*time.Second {
 		t.Errorf("the host noticed after %s", took)
 	}
+	r.heal()
+	h.until("the connection is back", func() bool { return h.said("the connection is back") > 0 })
+	if s.agent() != agent {
+		t.Error("another agent serves")
+	}
+	h.end(time.Minute, 0)
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
+	s.gone()
+}
+
+// TestSSHDeadLink stops the network for longer than a session lasts. Both ends
+// give up, and when it is back the mirror begins again.
+func TestSSHDeadLink(t *testing.T) {
+	t.Parallel()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	r := s.throughRelay()
+	h := s.underWay("3s")
+	r.hang()
+	began := time.Now()
+	h.until("the host gives up", func() bool { return h.said("there was no other within 3s") > 0 })
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the host gave up after %s", took)
+	}
 	h.until("the far agent ends", func() bool { return len(pl.find(t, agentProc)) == 0 })
 	if took := time.Since(began); took > 15*time.Second {
-		t.Errorf("the far agent noticed after %s", took)
+		t.Errorf("the far agent gave up after %s", took)
 	}
 	r.heal()
 	h.until("the mirror goes on", func() bool { return pl.inSync(t) })
@@ -60,18 +130,22 @@ func TestSSHHungLink(t *testing.T) {
 	s.gone()
 }
 
-// TestSSHStoppedSession stops the far server's processes.
+// TestSSHStoppedSession stops the far server's processes: the session goes on
+// through others.
 func TestSSHStoppedSession(t *testing.T) {
 	t.Parallel()
 	pl := newPlace(t)
 	s := newSSHD(t, pl)
-	h := s.underWay()
+	h := s.underWay("12s")
+	agent := s.agent()
 	stopped := s.sessions()
 	for _, p := range stopped {
 		p.signal(syscall.SIGSTOP)
 	}
-	h.until("the host notices", func() bool { return h.said("no sign of life for 2s") > 0 })
-	h.until("the mirror goes on without them", func() bool { return pl.inSync(t) })
+	h.until("the mirror goes on without them", func() bool { return h.said("the connection is back") > 0 && pl.inSync(t) })
+	if s.agent() != agent {
+		t.Error("another agent serves")
+	}
 	for _, p := range stopped {
 		p.signal(syscall.SIGCONT)
 	}
@@ -84,7 +158,7 @@ func TestSSHAgentKilled(t *testing.T) {
 	t.Parallel()
 	pl := newPlace(t)
 	s := newSSHD(t, pl)
-	h := s.underWay()
+	h := s.underWay("60s")
 	pl.find(t, agentProc)[0].signal(syscall.SIGKILL)
 	h.until("the mirror begins again and ends well", func() bool {
 		return h.said("the mirror stopped and will be tried again") > 0 && pl.inSync(t)
@@ -96,21 +170,70 @@ func TestSSHAgentKilled(t *testing.T) {
 	s.gone()
 }
 
-// TestSSHHostKilled kills the host and its plugins: the far agent ends too.
+// TestSSHAgentKilledUnseen kills the far agent while the connection is lost.
+func TestSSHAgentKilledUnseen(t *testing.T) {
+	t.Parallel()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	r := s.throughRelay()
+	h := s.underWay("60s")
+	agent := proc{pid: s.agent()}
+	r.reset()
+	agent.signal(syscall.SIGKILL)
+	h.until("the mirror begins again and ends well", func() bool {
+		return h.said("the agent has ended, or the machine was started anew") > 0 && pl.inSync(t)
+	})
+	h.stop(syscall.SIGTERM)
+	s.gone()
+}
+
+// TestSSHHostKilled kills the host and its plugins: the agent waits for them, but
+// not when another one wants its place.
 func TestSSHHostKilled(t *testing.T) {
 	t.Parallel()
 	pl := newPlace(t)
 	s := newSSHD(t, pl)
-	s.underWay()
+	s.underWay("60s")
 	for _, p := range pl.processes(t) {
 		if !agentProc(p) {
 			p.signal(syscall.SIGKILL)
 		}
 	}
-	poll(t, "all sessions end", func() bool { return len(s.sessions()) == 0 })
-	pl.noProcess(t)
+	began := time.Now()
 	pl.once(t, "--adopt", pl.p, s.far())
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("the next run took %s", took)
+	}
 	if !pl.inSync(t) {
 		t.Error("the trees differ")
 	}
+	s.gone()
+}
+
+// TestSSHHostStopped stops the host and its plugins in the middle: another one
+// gets their place, if only after a while.
+func TestSSHHostStopped(t *testing.T) {
+	t.Parallel()
+	pl := newPlace(t)
+	s := newSSHD(t, pl)
+	s.underWay("60s")
+	var stopped []proc
+	for _, p := range pl.processes(t) {
+		if !agentProc(p) {
+			p.signal(syscall.SIGSTOP)
+			stopped = append(stopped, p)
+		}
+	}
+	began := time.Now()
+	pl.once(t, "--adopt", pl.p, s.far())
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("the next run took %s", took)
+	}
+	if !pl.inSync(t) {
+		t.Error("the trees differ")
+	}
+	for _, p := range stopped {
+		p.signal(syscall.SIGKILL)
+	}
+	s.gone()
 }

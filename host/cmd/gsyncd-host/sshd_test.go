@@ -59,6 +59,10 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 	s.file(filepath.Join(pl.home(), "known_hosts"), knownhosts.Line([]string{knownhosts.Normalize(s.address())}, s.hostKey)+"\n")
 	s.clientConfig("")
 	s.program("#!/bin/bash\n" + s.wrapper())
+	// Short, since a socket's address is.
+	runtime, err := os.MkdirTemp("", "run")
+	check(t, err)
+	t.Cleanup(func() { os.RemoveAll(runtime) })
 	config := filepath.Join(dir, "config")
 	s.file(config, strings.Join([]string{
 		"ListenAddress 127.0.0.1:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
@@ -66,7 +70,7 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 		"KbdInteractiveAuthentication no", "MaxStartups 100",
 		// The home is the test's, so that no start-up file of the user's shell
 		// counts, and so is the one gsyncd-host in the PATH.
-		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin HOME=" + pl.dir, "",
+		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin HOME=" + pl.dir + " XDG_RUNTIME_DIR=" + runtime, "",
 	}, "\n"))
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
 	var said syncBuffer

@@ -3,8 +3,9 @@
 // It speaks ssh itself, logs in as the user's ssh would (configuration, keys,
 // agent, known hosts), and starts gsyncd-host there as an agent, which serves
 // the tree at URL with its own drivers. One connection belongs to each open
-// resource. If it is lost, or silent for too long, calls fail with sdk.KindGone
-// and the resource is of no more use.
+// resource. If it is lost, or silent for too long, another one is made, and calls
+// wait meanwhile. Where that cannot be, or takes too long, they fail with
+// sdk.KindGone and the resource is of no more use.
 //
 // What of OpenSSH's configuration is understood: Host, Include, HostName, User,
 // Port, IdentityFile, CertificateFile, IdentitiesOnly, IdentityAgent, ProxyJump,

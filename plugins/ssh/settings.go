@@ -36,7 +36,7 @@ func settingsSchema() schema.Schema {
 		{Name: attrRemoteAgent, Type: schema.String, Default: defaultAgent, Doc: "How the far shell starts gsyncd-host."},
 		{Name: attrRemoteOptions, Type: schema.Strings, Doc: "More options for the far gsyncd-host agent."},
 		{Name: attrConnectTimeout, Type: schema.Duration, Doc: "How long connecting, and starting the agent, may take each; 15s if ssh's configuration does not say."},
-		{Name: attrKeepalive, Type: schema.Duration, Doc: "After how long without a sign of life the connection is given up; 60s if ssh's configuration does not say."},
+		{Name: attrKeepalive, Type: schema.Duration, Doc: "After how long without a sign of life the other side is given up, if it is not more than 45s; 60s if ssh's configuration does not say."},
 	}
 }
 

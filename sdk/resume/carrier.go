@@ -63,7 +63,7 @@ func (c *carrier) receive() {
 		switch {
 		case errors.As(err, &broken):
 			s.finish(err)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			s.drop(c, errors.New("the connection ended"))
 		case err != nil:
 			s.drop(c, err)

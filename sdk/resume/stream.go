@@ -223,7 +223,7 @@ func (s *Stream) drop(c *carrier, why error) {
 		return // that one never worked
 	}
 	s.lost = time.Now()
-	if s.options.Lost != nil && why != errReplaced {
+	if s.options.Lost != nil && !errors.Is(why, errReplaced) {
 		s.options.Lost(why)
 	}
 	if s.options.Dial != nil && !s.dialing {

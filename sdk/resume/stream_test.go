@@ -199,7 +199,7 @@ func TestFinal(t *testing.T) {
 func TestAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _, conn := pair(Options{})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if !near.Alive(ctx) {
@@ -225,7 +225,7 @@ func TestAlive(t *testing.T) {
 func TestQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _, _ := pair(Options{Lost: func(err error) { t.Errorf("lost: %v", err) }})
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		near.Close()
 		<-far.Done()
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -210,13 +211,13 @@ func TestSSHHostKilled(t *testing.T) {
 	s.gone()
 }
 
-// TestSSHHostStopped stops the host and its plugins in the middle: another one
-// gets their place, if only after a while.
+// TestSSHHostStopped stops the host and its plugins in the middle: one with
+// another state directory gets their place, if only after a while.
 func TestSSHHostStopped(t *testing.T) {
 	t.Parallel()
 	pl := newPlace(t)
 	s := newSSHD(t, pl)
-	s.underWay("60s")
+	h := s.underWay("60s")
 	var stopped []proc
 	for _, p := range pl.processes(t) {
 		if !agentProc(p) {
@@ -225,7 +226,8 @@ func TestSSHHostStopped(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	pl.once(t, "--adopt", pl.p, s.far())
+	other := filepath.Join(pl.dir, "other")
+	start(t, pl.command("run", "--once", "--state-dir", other, "--adopt", pl.p, s.far()), nil).end(time.Minute, 0)
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("the next run took %s", took)
 	}
@@ -233,7 +235,9 @@ func TestSSHHostStopped(t *testing.T) {
 		t.Error("the trees differ")
 	}
 	for _, p := range stopped {
-		p.signal(syscall.SIGKILL)
+		p.signal(syscall.SIGCONT)
 	}
+	h.until("the first one notices", func() bool { return h.said("the agent on far is gone") > 0 })
+	h.stop(syscall.SIGTERM)
 	s.gone()
 }

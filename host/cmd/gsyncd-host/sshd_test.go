@@ -60,7 +60,7 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 	s.clientConfig("")
 	s.program("#!/bin/bash\n" + s.wrapper())
 	// Short, since a socket's address is.
-	runtime, err := os.MkdirTemp("", "run")
+	runtime, err := os.MkdirTemp("", "run") //nolint:usetesting // its name is too long
 	check(t, err)
 	t.Cleanup(func() { os.RemoveAll(runtime) })
 	config := filepath.Join(dir, "config")

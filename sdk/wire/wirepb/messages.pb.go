@@ -1314,6 +1314,7 @@ type ApplyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Resource      uint64                 `protobuf:"varint,1,opt,name=resource,proto3" json:"resource,omitempty"`
 	Ops           []*Op                  `protobuf:"bytes,2,rep,name=ops,proto3" json:"ops,omitempty"`
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"` // the next message belongs to the same list
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1360,6 +1361,13 @@ func (x *ApplyRequest) GetOps() []*Op {
 		return x.Ops
 	}
 	return nil
+}
+
+func (x *ApplyRequest) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
 }
 
 type ApplyReply struct {
@@ -2155,10 +2163,11 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\x04mark\x18\t \x01(\fR\x04mark\"M\n" +
 	"\bOpResult\x12-\n" +
 	"\x05error\x18\x01 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\x12\x12\n" +
-	"\x04lost\x18\x02 \x01(\rR\x04lost\"R\n" +
+	"\x04lost\x18\x02 \x01(\rR\x04lost\"f\n" +
 	"\fApplyRequest\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\x04R\bresource\x12&\n" +
-	"\x03ops\x18\x02 \x03(\v2\x14.gsyncd.plugin.v1.OpR\x03ops\"q\n" +
+	"\x03ops\x18\x02 \x03(\v2\x14.gsyncd.plugin.v1.OpR\x03ops\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"q\n" +
 	"\n" +
 	"ApplyReply\x124\n" +
 	"\aresults\x18\x01 \x03(\v2\x1a.gsyncd.plugin.v1.OpResultR\aresults\x12-\n" +

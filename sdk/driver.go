@@ -93,7 +93,8 @@ const (
 	CanMarks                           // marks on directories
 	CanSpecial                         // fifos and sockets
 	FineMtime                          // modification times to the nanosecond
-	featuresKnown = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime
+	KeepsEntries                       // lets no entry be removed or moved but the program's own; the host does not try
+	featuresKnown = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries
 )
 
 // Known drops the bits that this version does not know.

@@ -24,13 +24,19 @@ type Options struct {
 	Program string        // this program's version
 	Silence time.Duration // after which the client is taken for dead; 0: process.DefaultSilence
 	// Doors is where the agent's door is, see [RuntimeDir]; "" for none.
-	Doors  string
+	Doors string
+	// Policy is what the client is held to, and Grant names the restriction that
+	// it comes from, "" for none: only who comes by the same may join the session.
+	Policy Policy
+	Grant  string
 	Logger *slog.Logger
 }
 
 // Agent serves one resource.
 type Agent struct {
 	driver  *pinned
+	policy  Policy
+	grant   string
 	options process.StreamOptions
 	url     string // canonical
 	doors   string
@@ -58,7 +64,8 @@ func New(o Options) (*Agent, error) {
 		schemes := d.Describe().Schemes
 		if slices.Contains(schemes, u.Scheme()) {
 			return &Agent{
-				driver:  &pinned{driver: d, address: u.Address()},
+				driver: &pinned{driver: d, address: u.Address()},
+				policy: o.Policy, grant: o.Grant,
 				options: process.StreamOptions{Program: o.Program, Silence: o.Silence},
 				url:     u.String(), doors: o.Doors, log: o.Logger,
 			}, nil
@@ -72,7 +79,7 @@ func New(o Options) (*Agent, error) {
 // has enough, or rw is lost and no other connection comes in time. Nothing is left
 // open then. It is called once.
 func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
-	s := &session{url: a.url, window: resume.WindowFor(a.options.Silence), ended: make(chan struct{})}
+	s := &session{url: a.url, grant: a.grant, window: resume.WindowFor(a.options.Silence), ended: make(chan struct{})}
 	options := a.options
 	if a.doors != "" {
 		token := NewToken()
@@ -87,10 +94,10 @@ func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 		}
 	}
 	defer close(s.ended)
-	return process.ServeStream(ctx, rw, a.driver, options)
+	return process.ServeStream(ctx, rw, &guardedDriver{Driver: a.driver, policy: a.policy, clock: time.Now}, options)
 }
 
 // verbs are what the session does for those who come to its door.
 func (a *Agent) verbs(s *session) map[string]Verb {
-	return map[string]Verb{verbResume: s.resume, verbYield: s.yield, verbRsync: a.rsync}
+	return map[string]Verb{verbResume: s.only(s.resume), verbYield: s.yield, verbRsync: s.only(a.rsync)}
 }

@@ -28,6 +28,12 @@ func needed() []string {
 	}
 }
 
+// canConfine reports whether the kernel can do what [confine] asks of it.
+func canConfine() bool {
+	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	return errno == 0 && abi > 0
+}
+
 // confine takes from this thread, and from what it starts, everything but
 // reading programs, also those in the directory programs, and working on files
 // below the directory dir. It holds for root too, and cannot be taken back.

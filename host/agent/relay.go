@@ -10,12 +10,12 @@ import (
 )
 
 // Relay leads the client at the other end of rw to a session, whose door is in
-// dir, and carries bytes both ways until either end is done. That there is no
+// dir, and carries bytes both ways until either end is done. grant is [Options].Grant. That there is no
 // such session is said to the client and is no error.
-func Relay(ctx context.Context, rw io.ReadWriteCloser, dir, token, program string) error {
+func Relay(ctx context.Context, rw io.ReadWriteCloser, dir, token, grant, program string) error {
 	defer rw.Close()
 	var none granted
-	conn, err := Knock(ctx, dir, token, errand{Verb: verbResume}, &none)
+	conn, err := Knock(ctx, dir, token, errand{Verb: verbResume, Grant: grant}, &none)
 	if sdk.KindOf(err) == sdk.KindNotExist {
 		return process.Announce(rw, program, process.NoSession)
 	}

@@ -45,6 +45,7 @@ func (a *Agent) rsync(ctx context.Context, _ []byte, conn *net.UnixConn, answer 
 type Rsync struct {
 	Doors string // where the session's door is
 	Token string // the session's
+	Grant string // see [Options]
 	Dir   string // of the job: its name in the root
 	Args  []string
 	Path  string // where programs are looked for
@@ -68,7 +69,7 @@ func (r *Rsync) Run(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	var place rsyncPlace
-	session, err := Knock(ctx, r.Doors, r.Token, map[string]string{"verb": verbRsync}, &place)
+	session, err := Knock(ctx, r.Doors, r.Token, errand{Verb: verbRsync, Grant: r.Grant}, &place)
 	if err != nil {
 		return 0, err
 	}

@@ -31,6 +31,7 @@ const (
 // session is what an agent does for one client, over one connection or several.
 type session struct {
 	url    string
+	grant  string
 	window time.Duration
 	ended  chan struct{} // closed when nothing is open any more
 
@@ -38,10 +39,11 @@ type session struct {
 	stream *resume.Stream // nil: the client does not resume, or has not come yet
 }
 
-// errand is what is said at the door; URL is yield's.
+// errand is what is said at the door; URL is yield's, Grant the others'.
 type errand struct {
-	Verb string `json:"verb"`
-	URL  string `json:"url,omitempty"`
+	Verb  string `json:"verb"`
+	URL   string `json:"url,omitempty"`
+	Grant string `json:"grant,omitempty"`
 }
 
 // granted is empty: that there is an answer is the answer.
@@ -59,6 +61,22 @@ func (s *session) current() *resume.Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stream
+}
+
+// only does a verb for those alone who come by the restriction that the session
+// began under: a token must not lead from one key's session to another's. For
+// others there is no such session.
+func (s *session) only(v Verb) Verb {
+	return func(ctx context.Context, line []byte, conn *net.UnixConn, reply func(any) error) error {
+		var r errand
+		if err := json.Unmarshal(line, &r); err != nil {
+			return fmt.Errorf("read request: %w", err)
+		}
+		if r.Grant != s.grant {
+			return &sdk.Error{Kind: sdk.KindNotExist, Op: "visit session", Msg: "it began under another restriction"}
+		}
+		return v(ctx, line, conn, reply)
+	}
 }
 
 // resume gives the client's stream a new connection.

@@ -64,7 +64,7 @@ func TestRelay(t *testing.T) {
 	var token string
 	c := serve(t, doors, dir, resume.Options{Dial: func(ctx context.Context) (io.ReadWriteCloser, error) {
 		near, far := net.Pipe()
-		go func() { _ = agent.Relay(ctx, far, doors, token, "v") }()
+		go func() { _ = agent.Relay(ctx, far, doors, token, "", "v") }()
 		return greeted(near, token)
 	}})
 	token = c.stream.Token()
@@ -86,7 +86,7 @@ func TestRelay(t *testing.T) {
 		t.Error(err)
 	}
 	near, far := net.Pipe()
-	go func() { _ = agent.Relay(t.Context(), far, doors, token, "v") }()
+	go func() { _ = agent.Relay(t.Context(), far, doors, token, "", "v") }()
 	if _, err := greeted(near, token); err == nil || !strings.Contains(err.Error(), process.NoSession) {
 		t.Errorf("a session that has ended: %v", err)
 	}

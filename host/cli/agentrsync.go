@@ -18,13 +18,13 @@ const (
 )
 
 // agentRsync is the far end of the rsync method.
-func agentRsync(ctx context.Context, env *Env, token, dir string, args []string) error {
+func agentRsync(ctx context.Context, env *Env, token, grant, dir string, args []string) error {
 	doors, err := agent.RuntimeDir(env.getenv("XDG_RUNTIME_DIR"))
 	if err != nil {
 		return refuse(env, err)
 	}
 	r := agent.Rsync{
-		Doors: doors, Token: token, Dir: dir, Args: args, Path: env.getenv("PATH"),
+		Doors: doors, Token: token, Grant: grant, Dir: dir, Args: args, Path: env.getenv("PATH"),
 		Stdin: env.Stdin, Stdout: env.Stdout, Stderr: env.Stderr,
 	}
 	code, err := r.Run(ctx)

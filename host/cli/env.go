@@ -11,7 +11,7 @@ import (
 // Env is all that the program takes from outside. Tests fill it with buffers.
 type Env struct {
 	Args   []string  // without the program's name
-	Stdin  io.Reader // for programs that it becomes
+	Stdin  io.Reader // for keys, and for programs that it becomes
 	Stdout io.Writer
 	Stderr io.Writer
 	// Pipe gives standard input and output as one stream, for an agent.
@@ -22,14 +22,16 @@ type Env struct {
 	Ask     func(ctx context.Context, prompt string) (string, error)
 	Environ []string // "NAME=value"
 	Getwd   func() (string, error)
-	Now     func() time.Time
-	Root    bool   // running as root
-	User    string // who runs it, for canonical ssh URLs
-	Width   int    // of the terminal that Stderr is; 0: it is none
-	Height  int    // of the same
-	Version string
-	Plugins *plugin.Registry                  // the built-in plugins
-	Host    func(name string) (string, error) // resolves a host to an address
+	// Executable gives the absolute path of this program.
+	Executable func() (string, error)
+	Now        func() time.Time
+	Root       bool   // running as root
+	User       string // who runs it, for canonical ssh URLs
+	Width      int    // of the terminal that Stderr is; 0: it is none
+	Height     int    // of the same
+	Version    string
+	Plugins    *plugin.Registry                  // the built-in plugins
+	Host       func(name string) (string, error) // resolves a host to an address
 }
 
 // Exit codes, part of the interface.

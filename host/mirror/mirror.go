@@ -92,6 +92,7 @@ type Mirror struct {
 	held    int  // turns in a row that removed nothing because the primary moved
 	first   bool // the secondary never held everything yet
 	empty   bool // the secondary was empty when the mirror began
+	barred  bool // the mirror would remove, and the secondary does not let it
 }
 
 // New prepares a mirror; nothing is read or written yet.
@@ -99,10 +100,14 @@ func New(cfg Config) *Mirror {
 	var token [4]byte
 	_, _ = rand.Read(token[:])
 	cfg.Target = withMarks(cfg.Target, cfg.Session != Session{})
+	features := cfg.Target.Info().Features
+	wanted := cfg.Keep
+	cfg.Keep = wanted || features&sdk.KeepsEntries != 0
 	return &Mirror{
 		Config: cfg,
+		barred: cfg.Keep && !wanted,
 		policy: crawl.Policy{
-			Features: cfg.Target.Info().Features,
+			Features: features,
 			Keep:     cfg.Keep,
 			Links:    cfg.Marker.Links,
 		},

@@ -175,6 +175,10 @@ func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) ([][]int64, *sd
 // mayReplace judges the removal of s, which stands where an entry of another
 // type is to be: nil is yes.
 func (t *turn) mayReplace(ctx context.Context, path sdk.Path, s *sdk.Entry) (*sdk.Error, error) {
+	if t.policy.Features&sdk.KeepsEntries != 0 {
+		return &sdk.Error{Kind: sdk.KindPermission, Op: "replace", Path: path,
+			Msg: "a " + s.Type.String() + " stands in the way, and the secondary lets nothing be removed; remove it there"}, nil
+	}
 	count := int64(1)
 	if s.Type == sdk.TypeDir {
 		below, err := t.countTree(ctx, path)

@@ -36,6 +36,9 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	if m.policy.Features&sdk.CanMarks == 0 {
 		m.notice("the secondary's filesystem cannot keep marks: every start compares everything, contents included")
 	}
+	if m.barred {
+		m.notice("the secondary does not let this mirror remove or move anything: what the primary no longer has stays there")
+	}
 	var last sdk.XTime // root xtime of the last turn
 	hint := marker.Hint{All: true}
 	again := 0

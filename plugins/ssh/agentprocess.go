@@ -181,6 +181,8 @@ func (a *agentProcess) greetingError(ctx context.Context, err error) error {
 		return fatal("%s cannot be executed%s; install gsyncd-host for that machine's architecture, or say where it is with remote_agent%s", a.command, said, a.route.offer)
 	case errors.As(a.exit(), &exit) && exit.Signal() != "":
 		return &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: "it was ended by signal " + exit.Signal() + said}
+	case errors.As(a.exit(), &exit) && strings.Contains(said, "this key "):
+		return fatal("%s", strings.TrimPrefix(said, "; it said: error: ")) // of a restricted key
 	case errors.As(a.exit(), &exit):
 		return fatal("it ended with exit code %d%s%s; is the right program called, and as new as this one?", exit.ExitStatus(), seen, said)
 	}

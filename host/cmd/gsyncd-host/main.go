@@ -39,7 +39,7 @@ func run() int {
 	itself := ssh.Program{Path: "/proc/self/exe", Version: version()}
 	env := cli.Env{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
-		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
+		Getwd: os.Getwd, Executable: os.Executable, Now: time.Now, Root: os.Geteuid() == 0,
 		Pipe:        pipe,
 		RemoteShell: ssh.RemoteShell,
 		Ask:         cli.TerminalAsk(os.Stdin, os.Stderr),

@@ -41,14 +41,15 @@ func (t *targetClient) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult,
 	sent := make(chan error, 1)
 	go func() { sent <- t.sendParts(stream, parts) }()
 	results, err = t.applied(w, stream, parts, results)
-	if err != nil && !errors.Is(err, io.EOF) {
+	failed := err != nil && !errors.Is(err, io.EOF)
+	if failed {
 		w.end() // for the sender
-		_ = <-sent
-		return results, err
 	}
-	// An early end is what the sender made of an operation that cannot be sent.
-	switch bad := <-sent; {
-	case bad != nil:
+	bad := <-sent
+	switch {
+	case failed:
+		return results, err
+	case bad != nil: // what the early end is about
 		return results, bad
 	case err != nil:
 		return results, badReply("apply", errors.New("stream ends early"))

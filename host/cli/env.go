@@ -18,16 +18,18 @@ type Env struct {
 	Pipe func() (io.ReadWriteCloser, error)
 	// RemoteShell runs what rsync wants of the ssh driver behind a socket.
 	RemoteShell func(ctx context.Context, socket string, args []string, stdin io.Reader, stdout, stderr io.Writer) int
-	Environ     []string // "NAME=value"
-	Getwd       func() (string, error)
-	Now         func() time.Time
-	Root        bool   // running as root
-	User        string // who runs it, for canonical ssh URLs
-	Width       int    // of the terminal that Stderr is; 0: it is none
-	Height      int    // of the same
-	Version     string
-	Plugins     *plugin.Registry                  // the built-in plugins
-	Host        func(name string) (string, error) // resolves a host to an address
+	// Ask asks the person at the terminal for a secret. nil: nobody is there.
+	Ask     func(ctx context.Context, prompt string) (string, error)
+	Environ []string // "NAME=value"
+	Getwd   func() (string, error)
+	Now     func() time.Time
+	Root    bool   // running as root
+	User    string // who runs it, for canonical ssh URLs
+	Width   int    // of the terminal that Stderr is; 0: it is none
+	Height  int    // of the same
+	Version string
+	Plugins *plugin.Registry                  // the built-in plugins
+	Host    func(name string) (string, error) // resolves a host to an address
 }
 
 // Exit codes, part of the interface.

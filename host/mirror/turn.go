@@ -66,8 +66,8 @@ type entryOp struct {
 }
 
 // Thresholds at which what is staged gets published while the walk goes on:
-// large enough that a sync is paid by many files, small enough that a kill
-// loses little.
+// large enough that a sync, and over a slow network the round trips around it,
+// are paid by many files, small enough that a kill loses little.
 const (
 	publishFiles = 4 << 10
 	publishBytes = 128 << 20

@@ -62,7 +62,7 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 		if m.direct != nil {
 			m.directBatch(ctx, items, done)
 		} else {
-			m.streamBatch(ctx, items, done)
+			m.streamBatch(ctx, items, func() {}, done)
 		}
 	}
 	t, nth, err := m.plugin(ctx)

@@ -76,9 +76,12 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Sourc
 	if err != nil {
 		return nil, err
 	}
-	src, err := f.driver.OpenSource(ctx, f.request)
-	if err != nil {
-		return nil, f.refused(ctx, err)
+	var src sdk.Source
+	if err := f.open(ctx, func() (err error) {
+		src, err = f.driver.OpenSource(ctx, f.request)
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	return &source{Source: src, far: f}, nil
 }
@@ -90,9 +93,12 @@ func (d *driver) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Targe
 	if err != nil {
 		return nil, err
 	}
-	dst, err := f.driver.OpenTarget(ctx, f.request)
-	if err != nil {
-		return nil, f.refused(ctx, err)
+	var dst sdk.Target
+	if err := f.open(ctx, func() (err error) {
+		dst, err = f.driver.OpenTarget(ctx, f.request)
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	if err := f.openShell(); err != nil {
 		d.log.Warn("rsync cannot use the connection", "error", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 	"github.com/gsyncd/gsyncd-host/sdk/resume"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
 // far is the other machine, as far as one resource goes: an agent there, the
@@ -50,7 +51,7 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	// An agent that does not read its input does not end with it.
 	stop := context.AfterFunc(timed, conn.abandon)
 	f.stream, err = process.DialStream(timed, conn, process.StreamOptions{
-		Program: Version, Silence: f.hop.keepalive, Resume: f.resume,
+		Program: Version, Silence: f.hop.keepalive, Resume: f.resume, Compress: r.compress,
 		Peer: "the agent on " + f.hop.alias, Why: f.why,
 	})
 	stop()
@@ -61,9 +62,9 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 		return nil, err
 	}
 	desc := f.driver.Describe()
-	config, err := desc.Schema.WithDefaults(nil)
+	config, err := desc.Schema.Parse(r.settings)
 	if err != nil {
-		return nil, &sdk.Error{Kind: sdk.KindUnsupported, Op: "open " + r.inner + " on " + f.hop.alias, Msg: err.Error()}
+		return nil, &sdk.Error{Kind: sdk.KindInput, Op: "open " + r.inner + " on " + f.hop.alias, Msg: "the driver there says of its settings: " + err.Error() + "; mend remote_settings"}
 	}
 	// The agent opens the URL that it was started with and no other.
 	f.request = sdk.OpenRequest{Address: sdk.Address{Scheme: desc.Schemes[0], Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Config: config}
@@ -103,17 +104,39 @@ func (f *far) session(ctx context.Context) (*ssh.Session, error) {
 	}
 }
 
-// refused closes the connection and returns the error of an open that failed
-// over there, with what the far driver has to say about its address.
-func (f *far) refused(ctx context.Context, err error) error {
-	defer f.close()
-	var e *sdk.Error
-	if !errors.As(err, &e) || e.Kind == sdk.KindGone || e.Kind == sdk.KindBusy {
-		return err
+// open calls what opens the tree over there. Meanwhile, since each question takes
+// a round trip, it asks the far driver what it thinks of that: its warnings go to
+// the log, its complaints into the error. With an error the connection is closed.
+func (f *far) open(ctx context.Context, open func() error) error {
+	said := make(chan []schema.Diagnostic, 1)
+	go func() { said <- f.driver.Check(ctx, f.request) }()
+	err := open()
+	if err != nil {
+		defer f.close()
+		var e *sdk.Error
+		if !errors.As(err, &e) || e.Kind == sdk.KindGone || e.Kind == sdk.KindBusy {
+			return err
+		}
+		return f.refused(err, e.Kind, <-said)
 	}
-	for _, d := range f.driver.Check(ctx, f.request) {
+	for _, d := range <-said {
+		if d.Warning {
+			f.log.Warn(d.Summary, "hint", d.Detail)
+		}
+	}
+	return nil
+}
+
+// refused is the error of an open that failed over there, in the words of the
+// far driver's complaint.
+func (f *far) refused(err error, kind sdk.Kind, said []schema.Diagnostic) error {
+	for _, d := range said {
 		if !d.Warning {
-			return &sdk.Error{Kind: e.Kind, Op: "open on " + f.hop.alias, Msg: d.Summary + " (" + strings.TrimSuffix(d.Detail, ".") + ")"}
+			msg := d.Summary + " (" + strings.TrimSuffix(d.Detail, ".") + ")"
+			if d.Attribute != "" {
+				msg += "; mend remote_settings"
+			}
+			return &sdk.Error{Kind: kind, Op: "open on " + f.hop.alias, Msg: msg}
 		}
 	}
 	return err

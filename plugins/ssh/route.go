@@ -19,6 +19,8 @@ type route struct {
 	inner    string
 	agent    string // in the far shell's words
 	options  []string
+	settings []string // of the far driver
+	compress bool
 	warnings []string
 }
 
@@ -34,7 +36,7 @@ func (d *driver) route(req sdk.OpenRequest) (*route, []schema.Diagnostic) {
 	if len(diags) > 0 {
 		return &route{}, diags
 	}
-	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions)}
+	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions), compress: req.Config.Bool(attrCompress), settings: req.Config.Strings(attrRemoteSettings)}
 	if r.agent == "" {
 		r.agent = defaultAgent
 	}
@@ -69,7 +71,7 @@ func (r *route) plan(a address, v schema.Values, me local) error {
 		if err != nil {
 			return err
 		}
-		next.timeout = h.timeout
+		next.timeout, next.passphrase = h.timeout, h.passphrase // which costs nothing to try
 		r.hops = append([]*hop{next}, r.hops...)
 		if jump = before; jump == "" {
 			jump = next.jump
@@ -88,6 +90,8 @@ func (r *route) jump(text string, me local) (*hop, error) {
 	port := ""
 	if name, p, err := net.SplitHostPort(host); err == nil {
 		host, port = name, p
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
 	h, err := r.hop(host, user, me)
 	if err == nil && port != "" {
@@ -123,6 +127,7 @@ func (h *hop) override(v schema.Values, me local) error {
 	if file := v.String(attrIdentityFile); file != "" {
 		h.identities, h.certificates, h.named, h.identitiesOnly = []string{h.expand(file, me)}, nil, true, true
 	}
+	h.passphrase = v.String(attrPassphrase)
 	if t := v.Duration(attrConnectTimeout); t > 0 {
 		h.timeout = t
 	}

@@ -40,6 +40,7 @@ func run() int {
 		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
 		Pipe:        pipe,
 		RemoteShell: ssh.RemoteShell,
+		Ask:         cli.TerminalAsk(os.Stdin, os.Stderr),
 		Version:     version(),
 		Host:        resolve,
 		Plugins: &plugin.Registry{

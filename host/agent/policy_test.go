@@ -431,8 +431,7 @@ func TestReadOnly(t *testing.T) {
 
 // TestOtherGrant comes to a session with its token, by another restriction.
 func TestOtherGrant(t *testing.T) {
-	doors, err := agent.RuntimeDir(t.TempDir())
-	must(t, err)
+	doors := shortDir(t)
 	a, err := agent.New(agent.Options{URL: "file://" + t.TempDir(), Drivers: drivers(), Doors: doors, Grant: "mine"})
 	must(t, err)
 	near, far := net.Pipe()

@@ -38,6 +38,9 @@ func (s *scope) decode(body *hclsyntax.Body, l layout) (content, diag.List) {
 			continue
 		}
 		v, ds := s.value(attr.Expr)
+		for i := range ds {
+			ds[i].Secret = a.Secret
+		}
 		diags = append(diags, ds...)
 		switch {
 		case !v.IsKnown():
@@ -49,7 +52,7 @@ func (s *scope) decode(body *hclsyntax.Body, l layout) (content, diag.List) {
 		value, p := goValue(a, v)
 		if p != nil {
 			faulty[name] = true
-			diags.Add(diag.Diagnostic{Summary: p.summary, Detail: p.hint, Subject: diag.FromHCL(attr.Expr.Range())})
+			diags.Add(diag.Diagnostic{Summary: p.summary, Detail: p.hint, Subject: diag.FromHCL(attr.Expr.Range()), Secret: a.Secret})
 			continue
 		}
 		out.values[name] = value

@@ -11,6 +11,14 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
+// The hints of the four units.
+const (
+	durationHint = "write a number and a unit: 300ms, 5s, 5m, 1h30m or 2d"
+	sizeHint     = "write a number and a unit: B, KiB, MiB, GiB, TiB (powers of 1024) or kB, MB, GB, TB (powers of 1000)"
+	rateHint     = "write a size per second, such as 20MiB/s"
+	shareHint    = "write a percentage from 0% to 100%, such as 2%"
+)
+
 // problem is what is wrong with a value; the place is the caller's to add.
 type problem struct{ summary, hint string }
 
@@ -70,16 +78,16 @@ func text(a *schema.Attribute, s string) (v any, p *problem) {
 		}
 		return s, nil
 	case schema.Duration:
-		v, err = ParseDuration(s)
+		v, err = schema.ParseDuration(s)
 		hint = durationHint
 	case schema.Size:
-		v, err = ParseSize(s)
+		v, err = schema.ParseSize(s)
 		hint = sizeHint
 	case schema.Rate:
-		v, err = ParseRate(s)
+		v, err = schema.ParseRate(s)
 		hint = rateHint
 	case schema.Share:
-		v, err = ParseShare(s)
+		v, err = schema.ParseShare(s)
 		hint = shareHint
 	default:
 		return nil, &problem{fmt.Sprintf("%s is of a type that this version does not know", a.Name), "the plugin may need a newer host"}

@@ -102,9 +102,20 @@ func (f Features) Known() Features { return f & featuresKnown }
 // Endpoint says how a transfer method can reach the tree without the driver.
 // With an empty Path it cannot: data goes through Read and Write.
 type Endpoint struct {
-	Path  string   // absolute path of the root where it is reached
-	Shell []string // remote-shell command that reaches it; empty: this machine
+	Path string // absolute path of the root where it is reached
+	// Shell is a remote-shell command that reaches it; empty: this machine. With
+	// a host's name, which it may leave unread, and a command behind it, it runs
+	// that command in the tree's root. It need not run others than rsync --server
+	// into a job's directory.
+	Shell []string
 }
+
+// What begins a line on the standard error of an [Endpoint.Shell] when it did not
+// run a command to its end; the reason follows on the line.
+const (
+	ShellRefuses = "gsyncd-host: not to be had: "       // it cannot, now or later
+	ShellLost    = "gsyncd-host: connection was lost: " // it may next time
+)
 
 // Local reports whether the tree is a directory of this machine.
 func (e Endpoint) Local() bool { return e.Path != "" && len(e.Shell) == 0 }

@@ -10,8 +10,8 @@ import (
 type TransferDescriptor struct {
 	Name    string
 	Version string
-	// Remote says that one of the endpoints may be behind a shell; otherwise
-	// both must be local.
+	// Remote says that a job's target may be behind a shell. The source must be
+	// local.
 	Remote bool
 	// Delta says that a file's earlier version saves bytes.
 	Delta  bool

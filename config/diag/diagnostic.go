@@ -34,6 +34,7 @@ type Diagnostic struct {
 	Detail   string    `json:"detail,omitempty"` // the hint: what would cure it
 	Subject  Range     `json:"subject,omitzero"`
 	Related  []Related `json:"related,omitempty"`
+	Secret   bool      `json:"-"` // the subject's text is not shown
 }
 
 // Related is another place that a diagnostic is about.

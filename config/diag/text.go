@@ -21,7 +21,9 @@ func (l List) WriteText(w io.Writer, sources Sources) error {
 			fmt.Fprintf(&b, "%s: ", Clean(d.Subject.String()))
 		}
 		fmt.Fprintf(&b, "%s: %s\n", d.Severity, Clean(d.Summary))
-		sources.write(&b, d.Subject)
+		if !d.Secret {
+			sources.write(&b, d.Subject)
+		}
 		for _, r := range d.Related {
 			fmt.Fprintf(&b, "  %s: %s\n", Clean(r.Range.String()), Clean(r.Message))
 			sources.write(&b, r.Range)

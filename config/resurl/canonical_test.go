@@ -13,7 +13,7 @@ var errNoHost = errors.New("no such host")
 var world = resurl.Resolver{
 	User: "me",
 	Host: func(name string) (string, error) {
-		addr, ok := map[string]string{"localhost": "127.0.0.1", "h": "10.0.0.1", "s": "10.0.0.2"}[name]
+		addr, ok := map[string]string{"localhost": "127.0.0.1", "h": "10.0.0.1", "s": "10.0.0.2", "six": "2001:db8::1", "::1": "::1"}[name]
 		if !ok {
 			return "", errNoHost
 		}
@@ -28,6 +28,8 @@ func TestCanonical(t *testing.T) {
 		"h::v_1":      {"ssh://me@10.0.0.1:gluster://127.0.0.1:v_1", "ssh%3A%2F%2Fme%4010.0.0.1%3Agluster%3A%2F%2F127.0.0.1%3Av_1"},
 		"u@h:/d":      {"ssh://u@10.0.0.1:file:///d", "ssh%3A%2F%2Fu%4010.0.0.1%3Afile%3A%2F%2F%2Fd"},
 		"ssh://h:s:v": {"ssh://me@10.0.0.1:gluster://10.0.0.2:v", "ssh%3A%2F%2Fme%4010.0.0.1%3Agluster%3A%2F%2F10.0.0.2%3Av"},
+		"six:/d":      {"ssh://me@[2001:db8::1]:file:///d", "ssh%3A%2F%2Fme%40%5B2001%3Adb8%3A%3A1%5D%3Afile%3A%2F%2F%2Fd"},
+		"[0::1]:v":    {"gluster://[::1]:v", "gluster%3A%2F%2F%5B%3A%3A1%5D%3Av"},
 		"s3://b/p":    {"s3://b/p", "s3%3A%2F%2Fb%2Fp"},
 	} {
 		u, err := resurl.Parse(raw)

@@ -10,13 +10,14 @@
 //	                              [user@]host::volume     a volume behind ssh
 //	scheme://rest                 none                    what a third party's driver opens
 //
-// INNER is any file or gluster URL, long or short. A scheme is a lower-case
+// A host is a name, an IPv4 address, or an IPv6 address in brackets: [::1],
+// [fe80::1%eth0]. INNER is any file or gluster URL, long or short. A scheme is a lower-case
 // letter followed by lower-case letters, digits, '+', '-' and '.'.
 //
 // A text without "scheme://" is read by the sugar rule of the classic gsyncd:
 // what starts with '/' is a path; what starts with ':' is a local volume; what
 // has '@' before its first colon, or ':' or '/' after it, is ssh; what has
-// another colon is a volume on a host. Anything else is no URL. "file:/path" is
+// another colon is a volume on a host. Colons in brackets do not count. Anything else is no URL. "file:/path" is
 // refused, since it would mean the directory /path of a host called "file"
 // (which "ssh://file:/path" still names).
 //

@@ -12,7 +12,7 @@ import (
 // FuzzParse holds every text to the laws of the package: an error points into
 // the text, and a URL survives its long form, which is printable.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"/a b", "file:///%41", "h:v", ":v", "h:/x", "u@h::v", "ssh://u@h:gluster://s:v", "s3://b?x", "%", "://", "a@b:c://d"} {
+	for _, s := range []string{"/a b", "file:///%41", "h:v", ":v", "h:/x", "u@h::v", "ssh://u@h:gluster://s:v", "s3://b?x", "%", "://", "a@b:c://d", "u@[::1]:/x", "[fe80::1%eth0]:v", "ssh://[::1]:[::2]:v", "u@[::1", "[::ffff:1.2.3.4]x:/d"} {
 		f.Add(s)
 	}
 	resolver := resurl.Resolver{User: "u", Host: func(string) (string, error) { return "192.0.2.1", nil }}

@@ -3,6 +3,7 @@ package resurl
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"path"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 var (
 	schemeRX = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
 	hostRX   = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+	zoneRX   = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 	// No '-' in front: the user becomes a word of ssh's command line.
 	userRX   = regexp.MustCompile("^[A-Za-z0-9_!#$%&'+,.=^`{|}~][A-Za-z0-9_!#$%&'+,.=^`{|}~-]*$")
 	volumeRX = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
@@ -45,7 +47,7 @@ func (p *parser) url(at int) (URL, *ParseError) {
 	if scheme, _, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(scheme, "/:@") && scheme != "" {
 		return p.long(at, scheme)
 	}
-	before, after, colon := strings.Cut(text, ":")
+	before, after, colon := cutHost(text)
 	switch {
 	case text == "":
 		return URL{}, p.fail(at, at, "write a path such as /data, or a URL", "the URL is empty")
@@ -146,14 +148,15 @@ func (p *parser) decode(at int) (string, *ParseError) {
 
 // gluster reads host:volume.
 func (p *parser) gluster(at int) (URL, *ParseError) {
-	host, _, ok := strings.Cut(p.raw[at:], ":")
-	if err := p.host(at, host); err != nil {
+	text, _, ok := cutHost(p.raw[at:])
+	host, err := p.host(at, text)
+	if err != nil {
 		return URL{}, err
 	}
 	if !ok {
 		return URL{}, p.fail(len(p.raw), len(p.raw), "write gluster://host:volume", "no volume follows the host")
 	}
-	return p.volume(at+len(host)+1, host)
+	return p.volume(at+len(text)+1, host)
 }
 
 func (p *parser) volume(at int, host string) (URL, *ParseError) {
@@ -165,7 +168,11 @@ func (p *parser) volume(at int, host string) (URL, *ParseError) {
 		if err := p.ban(at, len(p.raw), ""); err != nil {
 			return URL{}, err
 		}
-		return URL{}, p.fail(at, len(p.raw), "a volume's name is made of letters, digits, '_', '-' and '.'", "%q is not the name of a volume", name)
+		hint := "a volume's name is made of letters, digits, '_', '-' and '.'"
+		if strings.Contains(name, ":") {
+			hint += "; an IPv6 address stands in brackets, as in [::1]:/path"
+		}
+		return URL{}, p.fail(at, len(p.raw), hint, "%q is not the name of a volume", name)
 	}
 	return URL{place: place{scheme: Gluster, server: host, name: name}}, nil
 }
@@ -175,15 +182,16 @@ func (p *parser) ssh(at int) (URL, *ParseError) {
 	if p.over {
 		return URL{}, p.fail(at, len(p.raw), "behind ssh there can be a path or a Gluster volume", "an ssh URL cannot lead through another one")
 	}
-	who, _, ok := strings.Cut(p.raw[at:], ":")
-	user, host, named := strings.Cut(who, "@")
+	who, _, ok := cutHost(p.raw[at:])
+	user, text, named := strings.Cut(who, "@")
 	hostAt := at + len(user) + 1
 	if !named {
-		user, host, hostAt = "", who, at
+		user, text, hostAt = "", who, at
 	} else if err := p.user(at, user); err != nil {
 		return URL{}, err
 	}
-	if err := p.host(hostAt, host); err != nil {
+	host, err := p.host(hostAt, text)
+	if err != nil {
 		return URL{}, err
 	}
 	if !ok {
@@ -208,14 +216,37 @@ func (p *parser) user(at int, user string) *ParseError {
 	return nil
 }
 
-func (p *parser) host(at int, host string) *ParseError {
-	if err := p.ban(at, at+len(host), ""); err != nil {
-		return err
+// host reads a name or an address. One in brackets comes back without them, in
+// its normal form.
+func (p *parser) host(at int, text string) (string, *ParseError) {
+	if strings.HasPrefix(text, "[") {
+		addr, err := netip.ParseAddr(strings.TrimSuffix(text[1:], "]"))
+		if err != nil || !addr.Is6() || !strings.HasSuffix(text, "]") || addr.Zone() != "" && !zoneRX.MatchString(addr.Zone()) {
+			return "", p.fail(at, at+len(text), "in brackets there is an IPv6 address, as in [::1] or [fe80::1%eth0]", "%q is not an address", text)
+		}
+		return addr.String(), nil
 	}
-	if !hostRX.MatchString(host) {
-		return p.fail(at, at+len(host), "a host is a name or an IPv4 address", "%q is not the name of a host", host)
+	if err := p.ban(at, at+len(text), ""); err != nil {
+		return "", err
 	}
-	return nil
+	if !hostRX.MatchString(text) {
+		return "", p.fail(at, at+len(text), "a host is a name, an IPv4 address, or an IPv6 address in brackets", "%q is not the name of a host", text)
+	}
+	return text, nil
+}
+
+// cutHost splits "[user@]host:rest" at the colon that ends the host, which may be
+// an address in brackets.
+func cutHost(text string) (before, after string, found bool) {
+	head, _, _ := strings.Cut(text, ":")
+	at := strings.IndexByte(head, '@') + 1
+	if strings.HasPrefix(text[at:], "[") {
+		if end := strings.IndexByte(text[at:], ']'); end > 0 {
+			before, after, found = strings.Cut(text[at+end:], ":")
+			return text[:at+end] + before, after, found
+		}
+	}
+	return strings.Cut(text, ":")
 }
 
 // ban refuses blanks and globs in raw[from:to]. The hint, if there is one, is

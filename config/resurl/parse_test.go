@@ -41,6 +41,14 @@ func TestParseLong(t *testing.T) {
 		"u@h://data":                    "ssh://u@h:file:///data",
 		"s3://bucket/some prefix?x=[*]": "s3://bucket/some prefix?x=[*]",
 		"x-y+z.1://a":                   "x-y+z.1://a",
+		"[::1]:/data":                   "ssh://[::1]:file:///data",
+		"u@[::1]:/a:b]":                 "ssh://u@[::1]:file:///a:b]",
+		"u@[2001:DB8:0::1]::v":          "ssh://u@[2001:db8::1]:gluster://localhost:v",
+		"ssh://u@[fe80::1%eth0]:/d":     "ssh://u@[fe80::1%eth0]:file:///d",
+		"[::1]:vol":                     "gluster://[::1]:vol",
+		"gluster://[::1]:vol":           "gluster://[::1]:vol",
+		"ssh://[::1]:[::2]:vol":         "ssh://[::1]:gluster://[::2]:vol",
+		"[::ffff:10.0.0.1]:/d":          "ssh://[::ffff:10.0.0.1]:file:///d",
 	} {
 		u, err := resurl.Parse(raw)
 		if err != nil {
@@ -67,6 +75,7 @@ func TestParts(t *testing.T) {
 		":v":               {parts{"gluster", "", "localhost", "", "v"}, sdk.Address{Scheme: "gluster", Rest: "localhost:v"}, "gluster://localhost:v"},
 		"u@h:/x":           {parts{"ssh", "u", "h", "/x", ""}, sdk.Address{Scheme: "ssh", Rest: "u@h:file:///x"}, "file:///x"},
 		"ssh://h:s:v":      {parts{"ssh", "", "h", "", "v"}, sdk.Address{Scheme: "ssh", Rest: "h:gluster://s:v"}, "gluster://s:v"},
+		"u@[::1]:/x":       {parts{"ssh", "u", "::1", "/x", ""}, sdk.Address{Scheme: "ssh", Rest: "u@[::1]:file:///x"}, "file:///x"},
 		"s3://bucket/path": {parts{"s3", "", "", "", ""}, sdk.Address{Scheme: "s3", Rest: "bucket/path"}, "s3://bucket/path"},
 	} {
 		u, err := resurl.Parse(raw)
@@ -122,6 +131,14 @@ func TestParseErrors(t *testing.T) {
 		"s3://":                   {"", "nothing follows s3://"},
 		"s3://a\x1b":              {"\x1b", "the URL has a byte that is no printable text"},
 		"://x":                    {"//x", `"//x" is not the name of a volume`},
+		"u@[::1:/d":               {"[", `"[" is not an address`},
+		"u@[::1]x:/d":             {"[::1]x", `"[::1]x" is not an address`},
+		"[10.0.0.1]:/d":           {"[10.0.0.1]", `"[10.0.0.1]" is not an address`},
+		"[fe80::1%a b]:/d":        {"[fe80::1%a b]", `"[fe80::1%a b]" is not an address`},
+		"[]:/d":                   {"[]", `"[]" is not an address`},
+		"[::1]":                   {"[::1]", `"[::1]" is neither an absolute path nor a URL`},
+		"ssh://[::1]":             {"", "no path or volume follows the host"},
+		"::1:/d":                  {":1:/d", `":1:/d" is not the name of a volume`},
 		"ssh://u@h:file:///a%2*b": {"*", `'*' cannot stand in a URL of this kind`},
 	} {
 		_, err := resurl.Parse(raw)

@@ -48,7 +48,8 @@ func (u URL) Inner() URL { return URL{place: u.place} }
 // User is the user named in an ssh URL, or "".
 func (u URL) User() string { return u.user }
 
-// Host is the host of an ssh or gluster URL, or "".
+// Host is the host of an ssh or gluster URL, or "". An IPv6 address has no
+// brackets here.
 func (u URL) Host() string {
 	if u.host != "" {
 		return u.host
@@ -99,9 +100,17 @@ func (u URL) String() string { return u.Long() }
 
 func login(user, host string) string {
 	if user == "" {
-		return host
+		return bracket(host)
 	}
-	return user + "@" + host
+	return user + "@" + bracket(host)
+}
+
+// bracket writes a host as it stands in a URL.
+func bracket(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
 }
 
 // long writes the place with server in the place of its own.
@@ -110,7 +119,7 @@ func (p place) long(server string) string {
 	case File:
 		return File + "://" + encode(p.name)
 	case Gluster:
-		return Gluster + "://" + server + ":" + p.name
+		return Gluster + "://" + bracket(server) + ":" + p.name
 	}
 	return p.scheme + "://" + p.name
 }

@@ -92,5 +92,5 @@ func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 
 // verbs are what the session does for those who come to its door.
 func (a *Agent) verbs(s *session) map[string]Verb {
-	return map[string]Verb{verbResume: s.resume, verbYield: s.yield}
+	return map[string]Verb{verbResume: s.resume, verbYield: s.yield, verbRsync: a.rsync}
 }

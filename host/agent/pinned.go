@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
@@ -15,6 +16,7 @@ type pinned struct {
 	// takeOver ends others that hold the address and have lost their clients, and
 	// reports whether there were any; may be nil.
 	takeOver func(context.Context) bool
+	target   atomic.Pointer[string] // the open secondary's path
 }
 
 var _ sdk.Driver = (*pinned)(nil)
@@ -41,7 +43,22 @@ func (p *pinned) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Sourc
 func (p *pinned) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Target, error) {
 	t, err := p.driver.OpenTarget(ctx, p.here(req))
 	if sdk.KindOf(err) == sdk.KindBusy && p.takeOver != nil && p.takeOver(ctx) {
-		return p.driver.OpenTarget(ctx, p.here(req))
+		t, err = p.driver.OpenTarget(ctx, p.here(req))
 	}
-	return t, err
+	if err != nil {
+		return nil, err
+	}
+	if e := t.Info().Endpoint; e.Local() {
+		p.target.Store(&e.Path)
+	}
+	return t, nil
+}
+
+// targetPath is where on this machine the secondary is that was opened; "" if
+// none was, or it is elsewhere.
+func (p *pinned) targetPath() string {
+	if path := p.target.Load(); path != nil {
+		return *path
+	}
+	return ""
 }

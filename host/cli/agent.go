@@ -16,7 +16,7 @@ import (
 // agentCommand is the far end of a mirror's side behind ssh.
 func agentCommand(env *Env) *cobra.Command {
 	var silence time.Duration
-	var session string
+	var session, token, dir string
 	cmd := &cobra.Command{
 		Use: "agent URL", Short: "Serve a directory to a gsyncd-host at the other end of a connection",
 		Long: "agent serves the tree at URL, and nothing else, over standard input and output.\n" +
@@ -24,12 +24,18 @@ func agentCommand(env *Env) *cobra.Command {
 			"rights of the user who logs in. It ends when the other end says so, or is silent: when the connection\n" +
 			"is lost, it waits for another one for up to 45 seconds.",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if session != "" {
+			switch {
+			case token != "":
+				return nil
+			case session != "":
 				return cobra.NoArgs(cmd, args)
 			}
 			return cobra.ExactArgs(1)(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if token != "" {
+				return agentRsync(cmd.Context(), env, token, dir, args)
+			}
 			if silence < time.Second {
 				return usage(errors.New("--silence: one second is the least"))
 			}
@@ -60,6 +66,11 @@ func agentCommand(env *Env) *cobra.Command {
 	}
 	cmd.Flags().DurationVar(&silence, "silence", process.DefaultSilence, "end after this long without a sign of life")
 	cmd.Flags().StringVar(&session, "resume", "", "lead the other end to the session of this `token`, which has lost its connection")
+	cmd.Flags().StringVar(&token, "rsync", "", "be an rsync server of the session with this token; the arguments are the server's")
+	cmd.Flags().StringVar(&dir, "dir", "", "with --rsync: the job's directory")
+	for _, name := range []string{"rsync", "dir"} {
+		cmd.Flags().Lookup(name).Hidden = true
+	}
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -9,11 +10,16 @@ import (
 
 // Env is all that the program takes from outside. Tests fill it with buffers.
 type Env struct {
-	Args   []string // without the program's name
+	Args   []string  // without the program's name
+	Stdin  io.Reader // for programs that it becomes
 	Stdout io.Writer
 	Stderr io.Writer
 	// Pipe gives standard input and output as one stream, for an agent.
-	Pipe    func() (io.ReadWriteCloser, error)
+	Pipe func() (io.ReadWriteCloser, error)
+	// RemoteShell runs what rsync wants of the ssh driver behind a socket.
+	RemoteShell func(ctx context.Context, socket string, args []string, stdin io.Reader, stdout, stderr io.Writer) int
+	// Ask asks the person at the terminal for a secret. nil: nobody is there.
+	Ask     func(ctx context.Context, prompt string) (string, error)
 	Environ []string // "NAME=value"
 	Getwd   func() (string, error)
 	Now     func() time.Time

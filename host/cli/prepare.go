@@ -61,18 +61,19 @@ type driverUse struct {
 	request sdk.OpenRequest
 }
 
-// prepare loads the configuration and checks all of it, plugins included.
+// prepare loads the configuration and checks all of it, plugins included. asker
+// gets what a person must tell.
 // Nothing is started for good or changed. Whatever is wrong is printed, and the
 // error then only carries the exit code. Mere warnings are left to the caller
 // where the output is JSON.
-func prepare(ctx context.Context, env *Env, f *configFlags, args []string, asJSON bool) (*set, error) {
+func prepare(ctx context.Context, env *Env, f *configFlags, args []string, asker *asker, asJSON bool) (*set, error) {
 	cfg, mirrors, diags, err := load(env, f, args)
 	if err != nil {
 		return nil, err
 	}
 	s := &set{config: cfg}
 	if !diags.HasErrors() {
-		diags.Add(s.check(ctx, env, mirrors)...)
+		diags.Add(s.check(ctx, env, asker, mirrors)...)
 	}
 	if ctx.Err() != nil {
 		// A check that was cut short complains of nothing but that.
@@ -182,7 +183,7 @@ func evalSymlinks(path string) (string, error) {
 }
 
 // check asks every plugin of every mirror about its part.
-func (s *set) check(ctx context.Context, env *Env, mirrors []*config.Mirror) diag.List {
+func (s *set) check(ctx context.Context, env *Env, asker *asker, mirrors []*config.Mirror) diag.List {
 	var diags diag.List
 	s.plugins, diags = declare(env.Plugins, s.config)
 	if diags.HasErrors() {
@@ -203,7 +204,7 @@ func (s *set) check(ctx context.Context, env *Env, mirrors []*config.Mirror) dia
 		return diags
 	}
 	for _, m := range mirrors {
-		c := checker{env: env, sup: sup, registry: s.plugins, schemes: schemes}
+		c := checker{asker: asker, env: env, sup: sup, registry: s.plugins, schemes: schemes}
 		p := c.mirror(ctx, m)
 		diags.Add(c.diags...)
 		s.mirrors = append(s.mirrors, p)
@@ -275,6 +276,7 @@ func findPlugin(source string, dirs []string) (string, error) {
 
 // checker checks one mirror.
 type checker struct {
+	asker    *asker
 	env      *Env
 	sup      *plugin.Supervisor
 	registry *plugin.Registry
@@ -327,8 +329,12 @@ func (c *checker) side(ctx context.Context, m *config.Mirror, role sdk.Role, key
 		return driverUse{}
 	}
 	use := driverUse{name: name, request: sdk.OpenRequest{Address: side.URL.Address(), Role: role, Config: values, MarkKey: key}}
-	for _, d := range driver.Check(ctx, use.request) {
-		c.diags.Add(m.Diagnose(role, d))
+	check := func() []schema.Diagnostic { return driver.Check(ctx, use.request) }
+	for _, d := range c.asker.complete(ctx, use.request.Config, check) {
+		out := m.Diagnose(role, d)
+		a := desc.Schema.Attribute(d.Attribute)
+		out.Secret = a != nil && a.Secret && use.request.Config[a.Name] != nil
+		c.diags.Add(out)
 	}
 	return use
 }

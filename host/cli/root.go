@@ -78,6 +78,6 @@ func command(env *Env) *cobra.Command {
 		return err
 	})
 	root.SetVersionTemplate("gsyncd-host {{.Version}}\n")
-	root.AddCommand(runCommand(env), validateCommand(env), fmtCommand(env), urlCommand(env), versionCommand(env), agentCommand(env), pluginCommand(env))
+	root.AddCommand(runCommand(env), validateCommand(env), fmtCommand(env), urlCommand(env), versionCommand(env), agentCommand(env), pluginCommand(env), remoteShellCommand(env))
 	return root
 }

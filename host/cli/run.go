@@ -62,7 +62,7 @@ func run(ctx context.Context, env *Env, f *runFlags, args []string) error {
 		return usage(fmt.Errorf("--turns: %d is not a number of turns", f.options.Turns))
 	}
 	screen := &live{out: env.Stderr, width: env.Width, rows: env.Height}
-	set, err := prepare(ctx, env, &f.configFlags, args, f.json)
+	set, err := prepare(ctx, env, &f.configFlags, args, runAsker(env, f), f.json)
 	if errors.Is(err, errStopped) && !f.ends() {
 		return nil
 	}

@@ -13,7 +13,7 @@ func validateCommand(env *Env) *cobra.Command {
 		Use:   "validate [-c FILE|DIR] [MIRROR...] | validate PRIMARY SECONDARY",
 		Short: "Check a configuration and whether its mirrors could run here",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, err := prepare(cmd.Context(), env, &f, args, asJSON)
+			set, err := prepare(cmd.Context(), env, &f, args, &asker{later: true}, asJSON)
 			if err != nil {
 				return err
 			}

@@ -55,16 +55,19 @@ func (m *Mirror) bind(ctx context.Context) error {
 // ours reports whether the secondary may be taken for this mirror's without a
 // word: it is empty, or its root has a mark of this primary.
 func (m *Mirror) ours(ctx context.Context, primary sdk.FileID) (bool, error) {
-	found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldMark)
+	var found []sdk.Entry
+	c := counter{dirs: []sdk.Path{sdk.Root}}
+	err := both(func() (err error) {
+		found, err = m.Target.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldMark)
+		return err
+	}, func() error {
+		return m.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs}, &c)
+	})
 	if err != nil {
 		return false, fmt.Errorf("look at the secondary: %w", err)
 	}
 	if mark, err := crawl.DecodeMark(found[0].Mark); err == nil && mark.Dir == primary {
 		return true, nil
-	}
-	c := counter{dirs: []sdk.Path{sdk.Root}}
-	if err := m.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs}, &c); err != nil {
-		return false, fmt.Errorf("look at the secondary: %w", err)
 	}
 	m.empty = c.count == 0
 	return m.empty, nil
@@ -93,15 +96,32 @@ func (m *Mirror) verify(ctx context.Context) error {
 	return differ(m.Session, now)
 }
 
-// identify asks both sides what they are now.
+// identify asks both sides what they are now, at the same time.
 func (m *Mirror) identify(ctx context.Context) (now Session, err error) {
-	if now.Primary, err = m.Source.Identity(ctx); err != nil {
-		return now, fmt.Errorf("identify the primary: %w", err)
+	err = both(func() (err error) {
+		if now.Primary, err = m.Source.Identity(ctx); err != nil {
+			return fmt.Errorf("identify the primary: %w", err)
+		}
+		return nil
+	}, func() (err error) {
+		if now.Secondary, err = m.Target.Identity(ctx); err != nil {
+			return fmt.Errorf("identify the secondary: %w", err)
+		}
+		return nil
+	})
+	return now, err
+}
+
+// both does two things at a time, each of which may wait for another machine.
+// The first one's error counts more.
+func both(first, second func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- second() }()
+	err := first()
+	if other := <-done; err == nil {
+		err = other
 	}
-	if now.Secondary, err = m.Target.Identity(ctx); err != nil {
-		return now, fmt.Errorf("identify the secondary: %w", err)
-	}
-	return now, nil
+	return err
 }
 
 func differ(was, is Session) error {

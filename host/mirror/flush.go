@@ -17,7 +17,27 @@ func (w *walker) flush(ctx context.Context) error {
 	if err := w.applyEntryOps(ctx, w.ops); err != nil {
 		return err
 	}
-	w.ops = w.ops[:0]
+	w.ops, w.opsFirst = w.ops[:0], false
+	if err := w.flushSends(ctx); err != nil {
+		return err
+	}
+	for _, n := range w.dirs {
+		w.mu.Lock()
+		lost := n.failed
+		if lost {
+			w.release(n)
+		}
+		w.mu.Unlock()
+		if !lost {
+			w.stack = append(w.stack, n)
+		}
+	}
+	w.dirs = w.dirs[:0]
+	return nil
+}
+
+// flushSends gives the gathered files to the mover. Their directories exist.
+func (w *walker) flushSends(ctx context.Context) error {
 	if err := w.splitShared(ctx); err != nil {
 		return err
 	}
@@ -33,18 +53,6 @@ func (w *walker) flush(ctx context.Context) error {
 		}
 	}
 	w.sends = w.sends[:0]
-	for _, n := range w.dirs {
-		w.mu.Lock()
-		lost := n.failed
-		if lost {
-			w.release(n)
-		}
-		w.mu.Unlock()
-		if !lost {
-			w.stack = append(w.stack, n)
-		}
-	}
-	w.dirs = w.dirs[:0]
 	return nil
 }
 

@@ -98,6 +98,7 @@ type Mirror struct {
 func New(cfg Config) *Mirror {
 	var token [4]byte
 	_, _ = rand.Read(token[:])
+	cfg.Target = withMarks(cfg.Target, cfg.Session != Session{})
 	return &Mirror{
 		Config: cfg,
 		policy: crawl.Policy{

@@ -53,15 +53,7 @@ func (t *turn) publish(ctx context.Context) error {
 		}
 		t.Logger.Debug("synced", "files", len(staged), "directories", len(final), "took", t.Clock().Sub(begin))
 	}
-	if err := t.markAll(ctx, final); err != nil {
-		t.restage(staged)
-		return err
-	}
-	if err := t.unclaimOthers(ctx, staged); err != nil {
-		t.restage(staged)
-		return err
-	}
-	if err := t.place(ctx, staged); err != nil {
+	if err := t.markAndPlace(ctx, final, staged); err != nil {
 		t.restage(staged)
 		return err
 	}
@@ -69,6 +61,24 @@ func (t *turn) publish(ctx context.Context) error {
 		return err
 	}
 	return t.settle(ctx)
+}
+
+// markAndPlace writes marks and puts files into place. They are not of the same
+// directories and need not wait for each other, but where a file has names in
+// others.
+func (t *turn) markAndPlace(ctx context.Context, final []*node, staged []stagedFile) error {
+	mark := func() error { return t.markAll(ctx, final) }
+	place := func() error { return t.place(ctx, staged) }
+	if !slices.ContainsFunc(staged, func(f stagedFile) bool { return len(t.others(&f)) > 0 }) {
+		return both(mark, place)
+	}
+	if err := mark(); err != nil {
+		return err
+	}
+	if err := t.unclaimOthers(ctx, staged); err != nil {
+		return err
+	}
+	return place()
 }
 
 // restage gives staged files back, so that sweep finds them.
@@ -151,35 +161,48 @@ func (t *turn) place(ctx context.Context, staged []stagedFile) error {
 }
 
 // settle completes directories that have nothing open any more: attributes now,
-// the mark after the next sync. It goes up the tree as far as it can.
+// the mark after the next sync. It goes up the tree as far as it can, in one go
+// for all levels: each would cost a round trip.
 func (t *turn) settle(ctx context.Context) error {
-	for {
-		t.mu.Lock()
-		wave := t.ready
-		t.ready = nil
-		t.mu.Unlock()
-		if len(wave) == 0 {
-			return nil
-		}
-		if err := t.setDirs(ctx, wave); err != nil {
-			return err
-		}
-		t.mu.Lock()
-		for _, n := range wave {
-			if n.failed {
-				if n.visited {
-					t.partial[n.id] = partial{path: n.path, on: n.on, since: t.since, again: n.again}
-				}
-			} else {
-				t.final = append(t.final, n)
-			}
-			if n.parent != nil {
-				n.parent.failed = n.parent.failed || n.failed
-				t.release(n.parent)
-			}
-		}
-		t.mu.Unlock()
+	wave := t.complete()
+	if len(wave) == 0 {
+		return nil
 	}
+	if err := t.setDirs(ctx, wave); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range wave { // children before their parents
+		if n.failed {
+			if n.visited {
+				t.partial[n.id] = partial{path: n.path, on: n.on, since: t.since, again: n.again}
+			}
+		} else {
+			t.final = append(t.final, n)
+		}
+		if n.parent != nil {
+			n.parent.failed = n.parent.failed || n.failed
+		}
+	}
+	return nil
+}
+
+// complete takes the directories that are ready, and with them those that only
+// waited for these, children before their parents.
+func (t *turn) complete() []*node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wave := t.ready
+	t.ready = nil
+	for i := 0; i < len(wave); i++ {
+		if parent := wave[i].parent; parent != nil {
+			t.release(parent)
+		}
+		wave = append(wave, t.ready...)
+		t.ready = nil
+	}
+	return wave
 }
 
 // setDirs gives directories their attributes, now that nothing in them will

@@ -33,6 +33,9 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	if err := m.bind(ctx); err != nil {
 		return err
 	}
+	if m.policy.Features&sdk.CanMarks == 0 {
+		m.notice("the secondary's filesystem cannot keep marks: every start compares everything, contents included")
+	}
 	var last sdk.XTime // root xtime of the last turn
 	hint := marker.Hint{All: true}
 	again := 0
@@ -46,10 +49,11 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 		m.Tracker.Update(func(s *report.Snapshot) { s.Entries, s.Bytes, s.Turns = pass.Entries, pass.Bytes, int64(look) })
 		// What is mounted or put in the place of a side while the mirror runs
 		// must neither be filled nor be taken for what is in sync.
-		if err := m.verify(ctx); err != nil {
+		quiet := false
+		err = both(func() error { return m.verify(ctx) }, func() (err error) {
+			quiet, err = m.quiet(ctx, pass)
 			return err
-		}
-		quiet, err := m.quiet(ctx, pass)
+		})
 		if err != nil {
 			return err
 		}

@@ -66,8 +66,8 @@ type entryOp struct {
 }
 
 // Thresholds at which what is staged gets published while the walk goes on:
-// large enough that a sync is paid by many files, small enough that a kill
-// loses little.
+// large enough that a sync, and over a slow network the round trips around it,
+// are paid by many files, small enough that a kill loses little.
 const (
 	publishFiles = 4 << 10
 	publishBytes = 128 << 20
@@ -230,6 +230,15 @@ func (t *turn) result(r mover.Result) {
 	n := r.Job.Tag.(*node)
 	name := r.Job.Path.Base()
 	t.noteLost(r.Lost)
+	if r.Beside {
+		t.mu.Lock()
+		root := n
+		for root.parent != nil {
+			root = root.parent
+		}
+		root.touched = true
+		t.mu.Unlock()
+	}
 	t.Tracker.Update(func(s *report.Snapshot) {
 		s.PendingFiles--
 		s.PendingBytes -= r.Job.Entry.Size

@@ -13,24 +13,39 @@ import (
 const (
 	// chunkDirs is how many directories one Scan asks for: a round trip is paid
 	// by many, and what is read ahead stays small.
-	chunkDirs = 128
+	chunkDirs = 512
+	// listAhead is how many chunks are being listed at a time: over a slow network
+	// the next one is on its way while the last is compared.
+	listAhead = 3
 	// maxPath leaves room for the names of staged files.
 	maxPath = sdk.MaxPath - 64
 	// maxShown is how much of a path that is too long is shown.
 	maxShown = 60
-	// flushActions is how many actions gather before they are carried out.
-	flushActions = 900
+	// flushOps and flushSends are how many operations and files gather before they
+	// are carried out. Operations are waited for, files are not.
+	flushOps   = 4 * sdk.MaxBatch
+	flushSends = 900
 )
 
-// walk visits root and what is below it, depth first, so that what is waiting
-// to be visited stays small.
+// walk visits root and what is below it, depth first but for what is listed
+// ahead, so that what is waiting to be visited stays small.
 func (t *turn) walk(ctx context.Context, root *node) error {
 	w := &walker{turn: t, stack: []*node{root}}
-	for len(w.stack) > 0 {
-		chunk := w.pop()
-		if err := w.visit(ctx, chunk); err != nil {
+	var ahead []*listing
+	defer func() {
+		for _, l := range ahead {
+			l.close()
+		}
+	}()
+	for len(w.stack)+len(ahead) > 0 {
+		for len(w.stack) > 0 && len(ahead) < listAhead {
+			ahead = append(ahead, w.list(ctx, w.pop()))
+		}
+		if err := w.visit(ctx, ahead[0]); err != nil {
 			return err
 		}
+		ahead[0].close()
+		ahead = ahead[1:]
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
@@ -45,7 +60,9 @@ type walker struct {
 
 	ops   []entryOp
 	sends []mover.Job
-	dirs  []*node // to be entered once made
+	// opsFirst says that some of ops must be done before some of sends.
+	opsFirst bool
+	dirs     []*node // to be entered once made
 	// wants are the entries whose extended attributes have to be read before
 	// their operation (an index into ops) can be done.
 	wants []int
@@ -64,25 +81,42 @@ func (w *walker) pop() []*node {
 	return chunk
 }
 
-// visit compares the directories of a chunk on both sides.
-func (w *walker) visit(ctx context.Context, chunk []*node) error {
+// listing is a chunk of directories that is being listed on both sides; s is nil
+// where the secondary's are known to be empty.
+type listing struct {
+	chunk []*node
+	p, s  *rows
+}
+
+// list begins to list a chunk.
+func (w *walker) list(ctx context.Context, chunk []*node) *listing {
 	dirs := make([]sdk.Path, len(chunk))
 	for i, n := range chunk {
 		dirs[i] = n.path
 	}
-	fresh := chunk[0].fresh
 	fields := sdk.FieldTarget
 	if w.full {
 		fields |= sdk.FieldXattrs
 	}
-	p := scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: fields})
-	defer p.close()
-	var s *rows
-	if !fresh {
-		s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | sdk.FieldMark})
-		defer s.close()
+	l := &listing{chunk: chunk, p: scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: fields})}
+	if !chunk[0].fresh {
+		l.s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | sdk.FieldMark})
 	}
-	for i, n := range chunk {
+	return l
+}
+
+// close ends the scans.
+func (l *listing) close() {
+	l.p.close()
+	if l.s != nil {
+		l.s.close()
+	}
+}
+
+// visit compares the directories of a chunk on both sides.
+func (w *walker) visit(ctx context.Context, l *listing) error {
+	p, s := l.p, l.s
+	for i, n := range l.chunk {
 		if err := w.visitOne(ctx, i, n, p, s); err != nil {
 			return err
 		}
@@ -93,7 +127,7 @@ func (w *walker) visit(ctx context.Context, chunk []*node) error {
 			return fmt.Errorf("list the secondary: %w", s.broken)
 		}
 	}
-	w.Tracker.Update(func(snap *report.Snapshot) { snap.Done.Visited += int64(len(chunk)) })
+	w.Tracker.Update(func(snap *report.Snapshot) { snap.Done.Visited += int64(len(l.chunk)) })
 	return nil
 }
 
@@ -157,10 +191,15 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		if err := w.take(ctx, n, a); err != nil {
 			return err
 		}
-		if len(w.ops)+len(w.sends) >= flushActions {
-			if err := w.flush(ctx); err != nil {
-				return err
-			}
+		var err error
+		switch {
+		case len(w.ops) >= flushOps, len(w.sends) >= flushSends && w.opsFirst:
+			err = w.flush(ctx)
+		case len(w.sends) >= flushSends:
+			err = w.flushSends(ctx)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	errP := p.end(i)
@@ -212,6 +251,7 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 	}
 	op.op = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode()}
 	w.ops = append(w.ops, op)
+	w.opsFirst = true
 }
 
 // namesMissing reports whether e may have names that the pass did not see,
@@ -470,6 +510,7 @@ func (w *walker) clear(ctx context.Context, n *node, name string, a crawl.Action
 		return false, nil
 	}
 	w.ops = append(w.ops, entryOp{node: n, name: name, op: op})
+	w.opsFirst = true
 	return true, nil
 }
 

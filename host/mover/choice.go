@@ -6,10 +6,10 @@ import "sync"
 // concurrently.
 type choice struct {
 	method    string
-	plugin    bool // there is one, and it can reach both sides
 	threshold int64
 
 	mu     sync.Mutex
+	plugin bool // there is one, and it can reach both sides
 	local  bool
 	stream speed
 	other  speed
@@ -24,6 +24,16 @@ func (c *choice) setLocal(local bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.local = local
+}
+
+// giveUp has all files go without the plugin from now on. It says whether that
+// is new.
+func (c *choice) giveUp() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	had := c.plugin
+	c.plugin = false
+	return had
 }
 
 // pick says whether the plugin is to move a file, and why.

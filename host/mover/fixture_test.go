@@ -78,7 +78,9 @@ func (p *pair) mover(t *testing.T, cfg mover.Config) *mover.Mover {
 	if cfg.Source == nil {
 		cfg.Source = p.source
 	}
-	cfg.Target = p.target
+	if cfg.Target == nil {
+		cfg.Target = p.target
+	}
 	m, err := mover.New(cfg)
 	must(t, err)
 	t.Cleanup(func() { must(t, m.Close()) })

@@ -34,6 +34,9 @@ type Result struct {
 	Reason string   // why that method
 	Bytes  int64    // the file's size, if it was made
 	Moved  int64    // bytes that were written or had to cross
+	// Beside says that entries of the secondary's root came and went meanwhile,
+	// which moved its times.
+	Beside bool
 	// Err says why the file was not made. Nothing is left at Staged then, as far
 	// as that could be had.
 	Err *sdk.Error

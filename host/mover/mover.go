@@ -46,10 +46,15 @@ func New(cfg Config) (*Mover, error) {
 	return m, nil
 }
 
-// reachable reports whether a plugin can get at both sides at all.
+// reachable reports whether a plugin can get at both sides at all. One that
+// cannot use a shell is found out once it runs.
 func (m *Mover) reachable() bool {
-	return m.cfg.Source.Info().Endpoint.Path != "" && m.cfg.Target.Info().Endpoint.Path != ""
+	return m.cfg.Source.Info().Endpoint.Local() && m.cfg.Target.Info().Endpoint.Path != ""
 }
+
+// answersDue is how many batches a worker may have sent whose results it has not
+// got: over a slow network they take longer than sending does.
+const answersDue = 4
 
 // Run takes jobs until the channel is closed, and returns when all are done.
 // Every job gets one result, from one of several goroutines, unless ctx ends;
@@ -70,7 +75,8 @@ func (m *Mover) Run(ctx context.Context, jobs <-chan Job, result func(Result)) e
 	})
 	streamLimit, stream := streamBatches(), m.streamBatch
 	if m.direct != nil {
-		streamLimit, stream = directBatches(), m.directBatch
+		streamLimit = directBatches()
+		stream = func(ctx context.Context, items []item, _ func(), done func(Result)) { m.directBatch(ctx, items, done) }
 	}
 	all.Go(func() { gather(ctx, streamIn, streamOut, streamLimit) })
 	all.Go(func() { gather(ctx, otherIn, otherOut, transferBatches(m.cfg.Jobs)) })
@@ -82,16 +88,31 @@ func (m *Mover) Run(ctx context.Context, jobs <-chan Job, result func(Result)) e
 		m.stats.add(&r)
 		result(r)
 	}
-	worker := func(in <-chan []item, batch func(context.Context, []item, func(Result))) {
-		for items := range in {
-			if ctx.Err() == nil {
-				batch(ctx, items, done)
+	slots := make(chan struct{}, m.cfg.Jobs)
+	for range m.cfg.Jobs * answersDue {
+		all.Go(func() {
+			for {
+				slots <- struct{}{}
+				items, ok := <-streamOut
+				free := sync.OnceFunc(func() { <-slots })
+				if ok && ctx.Err() == nil {
+					stream(ctx, items, free, done)
+				}
+				free()
+				if !ok {
+					return
+				}
 			}
-		}
+		})
 	}
 	for range m.cfg.Jobs {
-		all.Go(func() { worker(streamOut, stream) })
-		all.Go(func() { worker(otherOut, m.transferBatch) })
+		all.Go(func() {
+			for items := range otherOut {
+				if ctx.Err() == nil {
+					m.transferBatch(ctx, items, done)
+				}
+			}
+		})
 	}
 	all.Wait()
 	if err := ctx.Err(); err != nil {

@@ -7,8 +7,9 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// streamBatch moves files through both drivers, all in one stream each way.
-func (m *Mover) streamBatch(ctx context.Context, items []item, done func(Result)) {
+// streamBatch moves files through both drivers, all in one stream each way. It
+// calls sent, perhaps more than once, when all is sent and only results are due.
+func (m *Mover) streamBatch(ctx context.Context, items []item, sent func(), done func(Result)) {
 	pending := m.refuseFull(items, Stream, done)
 	for n := 0; len(pending) > 0; n++ {
 		if n == attempts {
@@ -18,7 +19,7 @@ func (m *Mover) streamBatch(ctx context.Context, items []item, done func(Result)
 			return
 		}
 		start := time.Now()
-		pending = m.streamOnce(ctx, pending, done)
+		pending = m.streamOnce(ctx, pending, sent, done)
 		m.stats.busy(Stream, time.Since(start).Seconds())
 	}
 }
@@ -38,7 +39,7 @@ func (m *Mover) refuseFull(items []item, method string, done func(Result)) []ite
 }
 
 // streamOnce returns the files that changed while they were read.
-func (m *Mover) streamOnce(ctx context.Context, items []item, done func(Result)) (again []item) {
+func (m *Mover) streamOnce(ctx context.Context, items []item, sent func(), done func(Result)) (again []item) {
 	fail := func(it *item, err *sdk.Error) {
 		done(Result{Job: it.Job, Method: Stream, Reason: it.reason, Err: err})
 	}
@@ -59,6 +60,7 @@ func (m *Mover) streamOnce(ctx context.Context, items []item, done func(Result))
 		paths[i] = files[i].Path
 	}
 	readErr := m.cfg.Source.Read(ctx, paths, p)
+	sent()
 	results, writeErr := w.Close()
 	if p.err != nil {
 		writeErr = p.err

@@ -62,7 +62,7 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 		if m.direct != nil {
 			m.directBatch(ctx, items, done)
 		} else {
-			m.streamBatch(ctx, items, done)
+			m.streamBatch(ctx, items, func() {}, done)
 		}
 	}
 	t, nth, err := m.plugin(ctx)
@@ -71,7 +71,17 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 		return
 	}
 	name := t.Describe().Name
+	if !m.cfg.Target.Info().Endpoint.Local() && !t.Describe().Remote {
+		m.unsupported(name, &sdk.Error{Kind: sdk.KindUnsupported, Op: "run " + name, Msg: "it works on this machine only"})
+		fallBack(items, "no path to a side")
+		return
+	}
 	pending := m.refuseFull(items, name, done)
+	told := done
+	done = func(res Result) {
+		res.Beside = true
+		told(res)
+	}
 	for n := 0; len(pending) > 0 && ctx.Err() == nil; n++ {
 		if n == attempts {
 			for i := range pending {
@@ -79,14 +89,28 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 			}
 			return
 		}
-		r := &transferRun{mover: m, plugin: t, start: nth, name: name, done: done, instead: map[string][]item{}}
+		// Results are told when the job's directory is gone: then nothing moves
+		// the root's times any more.
+		var results []Result
+		keep := func(res Result) { results = append(results, res) }
+		r := &transferRun{mover: m, plugin: t, start: nth, name: name, done: keep, instead: map[string][]item{}}
 		start := time.Now()
 		r.run(ctx, pending)
 		m.stats.busy(name, time.Since(start).Seconds())
+		for _, res := range results {
+			done(res)
+		}
 		for why, items := range r.instead {
 			fallBack(items, why)
 		}
 		pending = r.again
+	}
+}
+
+// unsupported notes that the plugin can do nothing between these sides.
+func (m *Mover) unsupported(name string, why error) {
+	if m.choice.giveUp() {
+		m.log.Warn("files are streamed from now on, the transfer method cannot be used", slog.String("plugin", name), slog.Any("error", why))
 	}
 }
 

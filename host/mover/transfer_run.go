@@ -172,8 +172,11 @@ func (r *transferRun) move(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	if sdk.KindOf(err) == sdk.KindGone {
+	switch sdk.KindOf(err) {
+	case sdk.KindGone:
 		m.lost(r.start)
+	case sdk.KindUnsupported:
+		m.unsupported(r.name, err)
 	}
 	r.drop(func(f *transferFile) bool {
 		switch {

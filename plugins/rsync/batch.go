@@ -19,8 +19,13 @@ type batch struct {
 	log      *slog.Logger
 	at       *place
 	cfg      schema.Values
+	block    int64 // size of the blocks in which files are compared; 0: rsync's choice
 	result   func(sdk.FileResult)
 	progress func(int64)
+
+	// again says that files may be left when the connection is lost.
+	again bool
+	left  []sdk.File
 
 	sources []*source
 	byName  map[string]*source
@@ -57,7 +62,7 @@ func (b *batch) run(ctx context.Context, files []sdk.File) (err error) {
 	timeout := b.cfg.Duration(attrTimeout)
 	c := command{
 		program: b.cfg.String(attrProgram),
-		args:    arguments(b.at, b.cfg, farm.dir),
+		args:    arguments(b.at, b.cfg, b.block, farm.dir),
 		stdin:   nulNames(b.sources),
 		timeout: timeout,
 		extra:   b.at.written,
@@ -67,7 +72,15 @@ func (b *batch) run(ctx context.Context, files []sdk.File) (err error) {
 	}
 	code, err := c.run(ctx)
 	switch {
+	case err == nil && b.at.far() && b.heard.refuses(code):
+		return b.heard.refusal(code)
+	case err == nil && b.at.far() && b.again && b.heard.broke(code):
+		for _, s := range b.sources {
+			b.left = append(b.left, s.file)
+		}
+		return nil
 	case err == nil:
+		b.believe(code)
 		b.finish(func(s *source) *sdk.Error { return b.heard.about(s.file.Name, s.file.Path, code) })
 		return nil
 	case errors.Is(err, errStalled):
@@ -126,6 +139,19 @@ func (b *batch) collect() {
 		}
 		return ok
 	})
+}
+
+// believe hands out the files that a far rsync has made as far as can be seen
+// from here, when both ends came to their ends.
+func (b *batch) believe(code int) {
+	if !b.at.far() || code != codeDone && code != codePartial && code != codeVanished {
+		return
+	}
+	for _, s := range b.sources {
+		if s.sent && !b.heard.names(s.file.Name) {
+			b.tell(s, s.unchanged(b.at.source))
+		}
+	}
 }
 
 // finish hands out the rest once rsync has ended; missing says why a file is

@@ -27,7 +27,7 @@ func New(log *slog.Logger) sdk.Transfer {
 
 // Describe says what the method is.
 func (*Method) Describe() sdk.TransferDescriptor {
-	return sdk.TransferDescriptor{Name: "rsync", Version: "1", Delta: true, Schema: settings()}
+	return sdk.TransferDescriptor{Name: "rsync", Version: "1", Remote: true, Delta: true, Schema: settings()}
 }
 
 // Check looks for the program and at the options.

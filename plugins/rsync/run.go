@@ -16,7 +16,10 @@ import (
 // long list makes rsync slow.
 const maxFiles = 256
 
-// Run makes the files of a job, batch by batch. Both ends must be local.
+// tries is how often files are sent whose connection is lost.
+const tries = 3
+
+// Run makes the files of a job, batch by batch. The source must be local.
 func (m *Method) Run(ctx context.Context, job sdk.Job, files []sdk.File, result func(sdk.FileResult), progress func(int64)) error {
 	cfg, err := settings().WithDefaults(job.Config)
 	if err != nil {
@@ -37,14 +40,15 @@ func (m *Method) Run(ctx context.Context, job sdk.Job, files []sdk.File, result 
 		progress = func(int64) {}
 	}
 	var done int64
-	for len(files) > 0 {
-		part := files[:min(len(files), maxFiles)]
-		files = files[len(part):]
-		b := &batch{log: m.log, at: at, cfg: cfg, result: result, progress: func(n int64) { progress(done + n) }}
-		if err := b.run(ctx, part); err != nil {
-			return err
+	for _, g := range groups(files, at, cfg) {
+		for n := 1; len(g.files) > 0; n++ {
+			b := &batch{log: m.log, at: at, cfg: cfg, block: g.block, again: n < tries, result: result, progress: func(n int64) { progress(done + n) }}
+			if err := b.run(ctx, g.files); err != nil {
+				return err
+			}
+			done += b.shown
+			g.files = b.left
 		}
-		done += b.shown
 	}
 	return nil
 }
@@ -69,15 +73,16 @@ func validate(job sdk.Job, files []sdk.File) error {
 	return nil
 }
 
-func arguments(at *place, cfg schema.Values, farm string) []string {
+func arguments(at *place, cfg schema.Values, block int64, farm string) []string {
+	reach, destination := at.arguments()
 	args := []string{
 		"--files-from=-", "--from0", "--copy-links",
 		// The host has decided already. rsync's own check takes two files of one
 		// size and second for equal.
 		"--ignore-times",
 		"--no-human-readable", "--outbuf=L", "--info=progress2", "--out-format==%n %b %c",
-		"--copy-dest=" + openPath(at.basis.FD()),
 	}
+	args = append(args, reach...)
 	if !cfg.Bool(attrWhole) {
 		args = append(args, "--no-whole-file")
 	} else {
@@ -90,8 +95,11 @@ func arguments(at *place, cfg schema.Values, farm string) []string {
 	if rate := cfg.Int(attrRate); rate > 0 {
 		args = append(args, "--bwlimit="+strconv.FormatInt(max(1, rate>>10), 10)) // in KiB
 	}
+	if block > 0 {
+		args = append(args, "--block-size="+strconv.FormatInt(block, 10))
+	}
 	args = append(args, cfg.Strings(attrOptions)...)
-	return append(args, "--", farm+"/", openPath(at.out.FD())+"/")
+	return append(args, "--", farm+"/", destination)
 }
 
 func nulNames(sources []*source) []byte {

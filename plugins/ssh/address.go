@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -12,18 +13,24 @@ type address struct {
 	inner string // the URL as the far machine sees it
 }
 
-// parseAddress splits "user@host:URL".
+// parseAddress splits "user@host:URL". An IPv6 address stands in brackets.
 func parseAddress(rest string) (address, error) {
-	who, inner, ok := strings.Cut(rest, ":")
-	user, host, named := strings.Cut(who, "@")
-	if !named {
-		user, host = "", who
+	user, after, named := "", rest, false
+	if head, _, _ := strings.Cut(rest, ":"); strings.Contains(head, "@") {
+		user, after, named = strings.Cut(rest, "@")
+	}
+	host, inner, ok := strings.Cut(after, ":")
+	if strings.HasPrefix(after, "[") {
+		host, inner, ok = strings.Cut(after[1:], "]:")
+		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is6() {
+			return address{}, fmt.Errorf("%q has no IPv6 address in its brackets", rest)
+		}
 	}
 	switch {
 	case !ok || inner == "":
 		return address{}, fmt.Errorf("%q has no URL behind the host", rest)
 	case host == "" || named && user == "" || strings.HasPrefix(host, "-"):
-		return address{}, fmt.Errorf("%q is not [user@]host", who)
+		return address{}, fmt.Errorf("%q is not [user@]host", strings.TrimSuffix(rest, ":"+inner))
 	}
 	return address{user: user, host: host, inner: inner}, nil
 }

@@ -26,6 +26,7 @@ type agentProcess struct {
 	session *ssh.Session
 	hop     *hop
 	link    *link
+	route   *route
 	command string // what the far shell calls it
 	relay   bool   // it leads to another one
 	said    *saying
@@ -36,13 +37,13 @@ type agentProcess struct {
 var _ io.ReadWriteCloser = (*agentProcess)(nil)
 
 // startAgent starts an agent on the other machine.
-func startAgent(client *ssh.Client, r *route, command string, l *link, log *slog.Logger) (*agentProcess, error) {
+func startAgent(ctx context.Context, client *ssh.Client, r *route, command string, l *link, log *slog.Logger) (*agentProcess, error) {
 	h := r.last()
-	session, err := client.NewSession()
+	session, err := openSession(ctx, client)
 	if err != nil {
 		return nil, &sdk.Error{Kind: sdk.KindTransient, Op: "open a session on " + h.String(), Msg: err.Error()}
 	}
-	a := &agentProcess{session: session, hop: h, link: l, command: r.agent, said: &saying{log: log}, ended: make(chan struct{})}
+	a := &agentProcess{session: session, hop: h, link: l, route: r, command: r.agent, said: &saying{log: log, held: r.deployable()}, ended: make(chan struct{})}
 	session.Stderr = a.said
 	if a.stdin, err = session.StdinPipe(); err == nil {
 		a.Reader, err = session.StdoutPipe()
@@ -66,6 +67,16 @@ func commandLine(r *route, silence time.Duration) string {
 	words := []string{r.agent, "agent", "--silence", silence.String()}
 	for _, o := range append(append([]string{}, r.options...), "--", r.inner) {
 		words = append(words, quote(o))
+	}
+	return strings.Join(words, " ")
+}
+
+// rsyncCommand starts an rsync server that works in a job's directory of the
+// agent's session.
+func rsyncCommand(r *route, token, dir string, args []string) string {
+	words := []string{r.agent, "agent", "--rsync", quote(token), "--dir", quote(dir), "--"}
+	for _, a := range args {
+		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
 }
@@ -143,7 +154,7 @@ func (a *agentProcess) greetingError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", op, ctx.Err())
 	case errors.As(err, &version):
-		return fatal("%v; install the same version of gsyncd-host on both machines", version)
+		return fatal("%s%s", versionTrouble(version), a.route.offer)
 	case errors.Is(err, context.DeadlineExceeded):
 		return &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: fmt.Sprintf("no greeting within %s%s; does the login's shell start other programs or wait for something?", a.hop.timeout, seen)}
 	case !errors.Is(err, io.EOF):
@@ -155,13 +166,19 @@ func (a *agentProcess) greetingError(ctx context.Context, err error) error {
 		said = "; it said: " + said
 	}
 	var exit *ssh.ExitError
+	trouble := ""
+	if a.route.deployed && errors.As(a.exit(), &exit) {
+		trouble = deployedTrouble(exit.ExitStatus(), said)
+	}
 	switch {
 	case a.link.reason() != "":
 		return &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: a.link.reason()}
+	case trouble != "":
+		return fatal("%s%s", trouble, said)
 	case errors.As(a.exit(), &exit) && exit.ExitStatus() == exitNotFound:
-		return fatal("there is no %s%s; install gsyncd-host there, or say where it is with remote_agent", a.command, said)
+		return fatal("there is no %s%s; install gsyncd-host there, or say where it is with remote_agent%s", a.command, said, a.route.offer)
 	case errors.As(a.exit(), &exit) && exit.ExitStatus() == exitNotExecutable:
-		return fatal("%s cannot be executed%s; install gsyncd-host for that machine's architecture, or say where it is with remote_agent", a.command, said)
+		return fatal("%s cannot be executed%s; install gsyncd-host for that machine's architecture, or say where it is with remote_agent%s", a.command, said, a.route.offer)
 	case errors.As(a.exit(), &exit) && exit.Signal() != "":
 		return &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: "it was ended by signal " + exit.Signal() + said}
 	case errors.As(a.exit(), &exit):

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -16,6 +17,7 @@ type connection struct {
 	io.Reader
 	clients []*ssh.Client // the last hop's first
 	agent   *agentProcess
+	held    atomic.Bool // another agent may be needed: Close ends only this one
 	once    sync.Once
 }
 
@@ -36,7 +38,7 @@ func newConnection(ctx context.Context, r *route, command string, log *slog.Logg
 		// Where the way leads through other hosts, theirs may be what hangs.
 		c.abandon()
 	}()
-	if c.agent, err = startAgent(clients[0], r, command, l, log); err != nil {
+	if c.agent, err = startAgent(ctx, clients[0], r, command, l, log); err != nil {
 		c.abandon()
 		return nil, err
 	}
@@ -53,6 +55,9 @@ func (c *connection) abandon() { closeAll(c.clients) }
 // Close implements [io.Closer]. It ends the agent's input and waits for its end,
 // but not for long. It may be called concurrently; every call waits.
 func (c *connection) Close() error {
+	if c.held.Load() {
+		return c.agent.Close()
+	}
 	c.once.Do(func() {
 		// On a link that hangs not even the end can be said.
 		stop := time.AfterFunc(exitGrace, c.abandon)

@@ -15,8 +15,9 @@ const Version = "0.1.0"
 
 // driver opens trees on other machines.
 type driver struct {
-	log *slog.Logger
-	me  local
+	log     *slog.Logger
+	me      local
+	program *payload // nil: nothing is put on other machines
 }
 
 var _ sdk.Driver = (*driver)(nil)
@@ -29,8 +30,14 @@ type local struct {
 	systemDir string // of the machine's ssh configuration
 }
 
-// New returns the driver. A nil logger means silence.
-func New(log *slog.Logger) sdk.Driver {
+// New returns what makes the driver, which may put the program on other
+// machines. A nil logger means silence.
+func New(program Program) func(*slog.Logger) sdk.Driver {
+	p := newPayload(program)
+	return func(log *slog.Logger) sdk.Driver { return newDriver(p, log) }
+}
+
+func newDriver(program *payload, log *slog.Logger) sdk.Driver {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -41,7 +48,7 @@ func New(log *slog.Logger) sdk.Driver {
 			me.home = u.HomeDir
 		}
 	}
-	return &driver{log: log, me: me}
+	return &driver{log: log, me: me, program: program}
 }
 
 // Describe implements [sdk.Driver].
@@ -76,9 +83,12 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Sourc
 	if err != nil {
 		return nil, err
 	}
-	src, err := f.driver.OpenSource(ctx, f.request)
-	if err != nil {
-		return nil, f.refused(ctx, err)
+	var src sdk.Source
+	if err := f.open(ctx, func() (err error) {
+		src, err = f.driver.OpenSource(ctx, f.request)
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	return &source{Source: src, far: f}, nil
 }
@@ -90,9 +100,15 @@ func (d *driver) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Targe
 	if err != nil {
 		return nil, err
 	}
-	dst, err := f.driver.OpenTarget(ctx, f.request)
-	if err != nil {
-		return nil, f.refused(ctx, err)
+	var dst sdk.Target
+	if err := f.open(ctx, func() (err error) {
+		dst, err = f.driver.OpenTarget(ctx, f.request)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if err := f.openShell(); err != nil {
+		d.log.Warn("rsync cannot use the connection", "error", err)
 	}
 	return &target{Target: dst, far: f}, nil
 }

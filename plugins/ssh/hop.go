@@ -21,6 +21,7 @@ type hop struct {
 	named          bool     // the identities were asked for, not guessed
 	identitiesOnly bool
 	authSock       string // of the ssh agent, or ""
+	passphrase     string // of keys in files, "" if not known
 
 	knownHosts []string // files; the first is where new keys go
 	nameInFile string   // under which the host stands there, with its port

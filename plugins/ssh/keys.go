@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,9 +19,13 @@ import (
 type keyring struct {
 	signers []ssh.Signer
 	notes   []string // why a key that was meant is not among them
+	locked  []locked // keys with a passphrase that is not known
 	agent   net.Conn // of the ssh agent, or nil
 	asked   bool     // the server wanted to see the keys
 }
+
+// locked is a key that is there and cannot be used.
+type locked struct{ file, note string }
 
 // openKeys gathers the keys of files, and those of the ssh agent.
 func openKeys(h *hop) *keyring {
@@ -90,8 +95,8 @@ func (k *keyring) fromAgent(h *hop) []ssh.Signer {
 	return held
 }
 
-// fromFile takes a private key and the certificate beside it. For a key with a
-// passphrase the ssh agent must have it.
+// fromFile takes a private key and the certificate beside it. One with a
+// passphrase must be in the ssh agent, or the passphrase known.
 func (k *keyring) fromFile(h *hop, file string, held []ssh.Signer) {
 	signer, public, err := readKey(file)
 	switch {
@@ -104,8 +109,12 @@ func (k *keyring) fromFile(h *hop, file string, held []ssh.Signer) {
 		signer = find(held, public)
 	}
 	if signer == nil {
-		k.note("%s has a passphrase, and nobody to ask for it: run ssh-add %s first", file, file)
-		return
+		var why string
+		if signer, why = unlock(file, h.passphrase); signer == nil {
+			k.locked = append(k.locked, locked{file: file, note: why})
+			k.notes = append(k.notes, why+": run ssh-add "+file+" first")
+			return
+		}
 	}
 	if cert := file + "-cert.pub"; exists(cert) {
 		k.add(signer)
@@ -138,6 +147,25 @@ func readKey(file string) (ssh.Signer, ssh.PublicKey, error) {
 		}
 	}
 	return nil, nil, nil
+}
+
+// unlock reads a private key with a passphrase, or tells why that cannot be done.
+func unlock(file, passphrase string) (ssh.Signer, string) {
+	if passphrase == "" {
+		return nil, file + " has a passphrase, which is not known"
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err.Error()
+	}
+	signer, err := ssh.ParsePrivateKeyWithPassphrase(data, []byte(passphrase))
+	switch {
+	case errors.Is(err, x509.IncorrectPasswordError):
+		return nil, "the passphrase given does not open " + file
+	case err != nil:
+		return nil, fmt.Sprintf("read key %s: %v", file, err)
+	}
+	return signer, ""
 }
 
 // certify puts a certificate in front of the keys, if the key to it is there.
@@ -177,6 +205,14 @@ func (h *hop) checkKeys() *schema.Diagnostic {
 	defer k.close()
 	if len(k.signers) > 0 {
 		return nil
+	}
+	if len(k.locked) > 0 {
+		key := k.locked[0]
+		return &schema.Diagnostic{
+			Attribute: attrPassphrase, Summary: "there is no key to log in to " + h.String() + " with: " + key.note,
+			Detail: "Run ssh-add " + key.file + `, set passphrase, as in passphrase = env("NAME"), or run on a terminal, where it is asked for.`,
+			Ask:    "passphrase for " + key.file,
+		}
 	}
 	d := &schema.Diagnostic{
 		Summary: "there is no key to log in to " + h.String() + " with",

@@ -25,13 +25,19 @@ type target struct {
 var _ sdk.Target = (*target)(nil)
 
 // Info implements [sdk.Resource].
-func (t *target) Info() sdk.Info { return fromHere(t.Target.Info()) }
+func (t *target) Info() sdk.Info {
+	i := fromHere(t.Target.Info())
+	if path := t.Target.Info().Endpoint; path.Local() && t.far.shell != nil {
+		i.Endpoint = sdk.Endpoint{Path: path.Path, Shell: t.far.shell.words()}
+	}
+	return i
+}
 
 // Close implements [sdk.Resource].
 func (t *target) Close() error { return t.far.leave(t.Target) }
 
 // fromHere takes away the endpoint: a path of the other machine is none here,
-// so all data goes through the driver.
+// so data goes through the driver.
 func fromHere(i sdk.Info) sdk.Info {
 	i.Endpoint = sdk.Endpoint{}
 	return i

@@ -19,8 +19,16 @@ type route struct {
 	inner    string
 	agent    string // in the far shell's words
 	options  []string
+	settings []string // of the far driver
+	compress bool
+	program  *payload // to put there where it is lacking, or nil
+	offer    string   // for messages: how it could have been put there, or ""
+	deployed bool     // agent is the program, put there
 	warnings []string
 }
+
+// deployable reports whether the program may be put there if it is lacking.
+func (r *route) deployable() bool { return r.program != nil && !r.deployed }
 
 func (r *route) last() *hop { return r.hops[len(r.hops)-1] }
 
@@ -34,9 +42,16 @@ func (d *driver) route(req sdk.OpenRequest) (*route, []schema.Diagnostic) {
 	if len(diags) > 0 {
 		return &route{}, diags
 	}
-	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions)}
+	r := &route{inner: a.inner, agent: req.Config.String(attrRemoteAgent), options: req.Config.Strings(attrRemoteOptions), compress: req.Config.Bool(attrCompress), settings: req.Config.Strings(attrRemoteSettings)}
 	if r.agent == "" {
 		r.agent = defaultAgent
+		switch {
+		case d.program == nil:
+		case req.Config.Bool(attrDeploy):
+			r.program = d.program
+		default:
+			r.offer = ", or let it be put there: deploy = true"
+		}
 	}
 	if err := r.plan(a, req.Config, d.me); err != nil {
 		r.hops = nil
@@ -69,7 +84,7 @@ func (r *route) plan(a address, v schema.Values, me local) error {
 		if err != nil {
 			return err
 		}
-		next.timeout = h.timeout
+		next.timeout, next.passphrase = h.timeout, h.passphrase // which costs nothing to try
 		r.hops = append([]*hop{next}, r.hops...)
 		if jump = before; jump == "" {
 			jump = next.jump
@@ -88,6 +103,8 @@ func (r *route) jump(text string, me local) (*hop, error) {
 	port := ""
 	if name, p, err := net.SplitHostPort(host); err == nil {
 		host, port = name, p
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
 	h, err := r.hop(host, user, me)
 	if err == nil && port != "" {
@@ -123,6 +140,7 @@ func (h *hop) override(v schema.Values, me local) error {
 	if file := v.String(attrIdentityFile); file != "" {
 		h.identities, h.certificates, h.named, h.identitiesOnly = []string{h.expand(file, me)}, nil, true, true
 	}
+	h.passphrase = v.String(attrPassphrase)
 	if t := v.Duration(attrConnectTimeout); t > 0 {
 		h.timeout = t
 	}

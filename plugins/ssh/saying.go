@@ -20,6 +20,7 @@ type saying struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
+	held bool // lines go to the log only once they are released
 	line []byte
 	tail []string
 }
@@ -51,10 +52,27 @@ func (s *saying) flush() {
 	if line == "" {
 		return
 	}
-	s.log.Warn("the far side says", "line", line)
+	if !s.held {
+		s.show(line)
+	}
 	s.tail = append(s.tail, line)
 	if len(s.tail) > maxTail {
 		s.tail = s.tail[1:]
+	}
+}
+
+func (s *saying) show(line string) { s.log.Warn("the far side says", "line", line) }
+
+// release gives the log what was held, as far as it is kept.
+func (s *saying) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.held {
+		return
+	}
+	s.held = false
+	for _, line := range s.tail {
+		s.show(line)
 	}
 }
 

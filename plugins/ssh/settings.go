@@ -11,9 +11,13 @@ const (
 	attrKnownHosts     = "known_hosts"
 	attrHostKey        = "host_key"
 	attrIdentityFile   = "identity_file"
+	attrPassphrase     = "passphrase"
 	attrPort           = "port"
 	attrRemoteAgent    = "remote_agent"
 	attrRemoteOptions  = "remote_options"
+	attrRemoteSettings = "remote_settings"
+	attrCompress       = "compress"
+	attrDeploy         = "deploy"
 	attrConnectTimeout = "connect_timeout"
 	attrKeepalive      = "keepalive"
 )
@@ -32,9 +36,13 @@ func settingsSchema() schema.Schema {
 		{Name: attrKnownHosts, Type: schema.String, Doc: "File with the keys of known hosts, instead of those that ssh's configuration names."},
 		{Name: attrHostKey, Type: schema.String, Doc: "The one key that the host may show: its fingerprint SHA256:…, or the line of its public key file."},
 		{Name: attrIdentityFile, Type: schema.String, Doc: "Private key to log in with, instead of those that ssh's configuration names."},
+		{Name: attrPassphrase, Type: schema.String, Secret: true, Doc: "Passphrase of the private key, where the ssh agent does not hold the key and nobody is there to be asked."},
 		{Name: attrPort, Type: schema.Count, Doc: "Port of the ssh server."},
-		{Name: attrRemoteAgent, Type: schema.String, Default: defaultAgent, Doc: "How the far shell starts gsyncd-host."},
+		{Name: attrRemoteAgent, Type: schema.String, Doc: "How the far shell starts gsyncd-host; gsyncd-host if not set. If set, nothing is put there."},
+		{Name: attrDeploy, Type: schema.Bool, Default: true, Doc: "Put this gsyncd-host into the login's cache directory where there is none that matches."},
 		{Name: attrRemoteOptions, Type: schema.Strings, Doc: "More options for the far gsyncd-host agent."},
+		{Name: attrRemoteSettings, Type: schema.Strings, Doc: "Settings of the driver that opens the tree there, as name=value."},
+		{Name: attrCompress, Type: schema.Bool, Default: false, Doc: "Compress what goes through the connection."},
 		{Name: attrConnectTimeout, Type: schema.Duration, Doc: "How long connecting, and starting the agent, may take each; 15s if ssh's configuration does not say."},
 		{Name: attrKeepalive, Type: schema.Duration, Doc: "After how long without a sign of life the other side is given up, if it is not more than 45s; 60s if ssh's configuration does not say."},
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func TestCheckAndOpen(t *testing.T) {
 	d := driver(t, launch(t, command(t, "driver")))
 	req := request("bad", nil)
 	req.Role = sdk.Primary
-	want := []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better"}}
+	want := []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better", Ask: "better entries"}}
 	if diff := cmp.Diff(want, d.Check(t.Context(), req)); diff != "" {
 		t.Error(diff)
 	}
@@ -185,6 +186,19 @@ func TestApply(t *testing.T) {
 	}
 	id, err := tg.Identity(t.Context())
 	if err != nil || id.Root.Ino != uint64(len(ops)) {
+		t.Errorf("%d operations arrived: %v", id.Root.Ino, err)
+	}
+	if id.Filesystem != "1" {
+		t.Errorf("they arrived in %s calls: a target far away would wait for each", id.Filesystem)
+	}
+	// What comes before an operation that cannot be sent is done, and told.
+	list := slices.Clone(ops[40:])
+	list[2300].Path = "a/../b"
+	got, err = tg.Apply(t.Context(), list)
+	if sdk.KindOf(err) != sdk.KindInput || len(got) != 2*sdk.MaxBatch {
+		t.Errorf("%d results, error %v", len(got), err)
+	}
+	if id, err = tg.Identity(t.Context()); err != nil || id.Root.Ino != uint64(len(ops)+len(got)) {
 		t.Errorf("%d operations arrived: %v", id.Root.Ino, err)
 	}
 	if _, err := tg.Apply(t.Context(), []sdk.Op{{Kind: sdk.OpMkdir, Path: "a/../b"}}); sdk.KindOf(err) != sdk.KindInput {

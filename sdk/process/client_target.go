@@ -2,7 +2,11 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
@@ -13,46 +17,96 @@ type targetClient struct{ *resourceClient }
 
 var _ sdk.Target = (*targetClient)(nil)
 
+type applyStream = grpc.BidiStreamingClient[wirepb.ApplyRequest, wirepb.ApplyReply]
+
 // Apply implements [sdk.Target]. Where there are more operations than one
-// message may have, an error of a later message comes with the results of the
-// earlier ones.
+// message may have, the messages follow each other without waiting for answers,
+// and an error of a later one comes with the results of the earlier ones.
 func (t *targetClient) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult, error) {
 	results := make([]sdk.OpResult, 0, len(ops))
+	var parts [][]sdk.Op
 	err := split(ops, opSize, func(_ int, part []sdk.Op) error {
-		req := &wirepb.ApplyRequest{Resource: t.id, Ops: make([]*wirepb.Op, len(part))}
+		parts = append(parts, part)
+		return nil
+	})
+	if err != nil || len(parts) == 0 {
+		return results, err
+	}
+	w := watch(ctx, t.link.timeouts.Work)
+	defer w.end()
+	stream, err := t.rpc.Apply(w.ctx)
+	if err != nil {
+		return results, t.link.failure(w, "apply", err)
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- t.sendParts(stream, parts) }()
+	results, err = t.applied(w, stream, parts, results)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.end() // for the sender
+		_ = <-sent
+		return results, err
+	}
+	// An early end is what the sender made of an operation that cannot be sent.
+	switch bad := <-sent; {
+	case bad != nil:
+		return results, bad
+	case err != nil:
+		return results, badReply("apply", errors.New("stream ends early"))
+	}
+	return results, nil
+}
+
+// sendParts sends operations. Its error is about one of them, before which it
+// stopped; that of the stream the receiver will see.
+func (t *targetClient) sendParts(stream applyStream, parts [][]sdk.Op) error {
+	for n, part := range parts {
+		req := &wirepb.ApplyRequest{Resource: t.id, Ops: make([]*wirepb.Op, len(part)), More: n+1 < len(parts)}
 		for i := range part {
-			if err := part[i].Validate(); err != nil {
-				return badInput("apply", err)
+			err := part[i].Validate()
+			if err != nil {
+				err = badInput("apply", err)
+			} else if n := opSize(&part[i]); n > maxMessage-maxRequest {
+				err = &sdk.Error{Kind: sdk.KindInput, Op: part[i].Kind.String(), Path: part[i].Path, Msg: fmt.Sprintf("%d bytes of attributes are too many", n)}
 			}
-			if n := opSize(&part[i]); n > maxMessage-maxRequest {
-				return &sdk.Error{Kind: sdk.KindInput, Op: part[i].Kind.String(), Path: part[i].Path, Msg: fmt.Sprintf("%d bytes of attributes are too many", n)}
+			if err != nil {
+				_ = stream.CloseSend() // never fails
+				return err
 			}
 			req.Ops[i] = opToWire(&part[i])
 		}
-		var m *wirepb.ApplyReply
-		err := t.link.call(ctx, "apply", t.link.timeouts.Work, func(ctx context.Context) (err error) {
-			m, err = t.rpc.Apply(ctx, req)
-			return err
-		})
-		if err != nil {
-			return err
+		if stream.Send(req) != nil {
+			return nil
 		}
-		if fault := faultFromWire(m.Error); fault != nil {
-			return fault
-		}
-		if len(m.Results) != len(part) {
-			return badReply("apply", fmt.Errorf("%d results for %d operations", len(m.Results), len(part)))
+	}
+	_ = stream.CloseSend() // never fails
+	return nil
+}
+
+// applied receives the answers to parts and adds their results. io.EOF is an
+// end before the last of them.
+func (t *targetClient) applied(w *watchdog, stream applyStream, parts [][]sdk.Op, results []sdk.OpResult) ([]sdk.OpResult, error) {
+	for n := 0; ; n++ {
+		m, err := recv(w, stream)
+		switch {
+		case errors.Is(err, io.EOF) && n == len(parts):
+			return results, nil
+		case errors.Is(err, io.EOF):
+			return results, io.EOF
+		case err != nil:
+			return results, t.link.failure(w, "apply", err)
+		case m.Error != nil:
+			return results, t.fault(w, "apply", faultFromWire(m.Error))
+		case n == len(parts) || len(m.Results) != len(parts[n]):
+			return results, badReply("apply", fmt.Errorf("%d results in answer %d", len(m.Results), n+1))
 		}
 		for i, raw := range m.Results {
-			r, err := resultFromWire(raw, part[i].Path)
+			r, err := resultFromWire(raw, parts[n][i].Path)
 			if err != nil {
-				return badReply("apply", err)
+				return results, badReply("apply", err)
 			}
 			results = append(results, r)
 		}
-		return nil
-	})
-	return results, err
+	}
 }
 
 // Sync implements [sdk.Target].

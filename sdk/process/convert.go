@@ -45,7 +45,7 @@ func pathsFromWire(raw [][]byte) ([]sdk.Path, error) {
 func diagnosticsToWire(in []schema.Diagnostic) []*wirepb.Diagnostic {
 	out := make([]*wirepb.Diagnostic, 0, min(len(in), sdk.MaxBatch))
 	for _, d := range in[:min(len(in), sdk.MaxBatch)] {
-		out = append(out, &wirepb.Diagnostic{Warning: d.Warning, Attribute: cut(d.Attribute), Summary: cut(d.Summary), Detail: cut(d.Detail)})
+		out = append(out, &wirepb.Diagnostic{Warning: d.Warning, Attribute: cut(d.Attribute), Summary: cut(d.Summary), Detail: cut(d.Detail), Ask: cut(d.Ask)})
 	}
 	return out
 }
@@ -53,7 +53,7 @@ func diagnosticsToWire(in []schema.Diagnostic) []*wirepb.Diagnostic {
 func diagnosticsFromWire(in []*wirepb.Diagnostic) []schema.Diagnostic {
 	var out []schema.Diagnostic
 	for _, d := range in {
-		out = append(out, schema.Diagnostic{Warning: d.Warning, Attribute: string(d.Attribute), Summary: string(d.Summary), Detail: string(d.Detail)})
+		out = append(out, schema.Diagnostic{Warning: d.Warning, Attribute: string(d.Attribute), Summary: string(d.Summary), Detail: string(d.Detail), Ask: string(d.Ask)})
 	}
 	return out
 }

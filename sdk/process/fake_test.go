@@ -34,7 +34,7 @@ func (d *fakeDriver) Describe() sdk.Descriptor {
 
 func (d *fakeDriver) Check(_ context.Context, req sdk.OpenRequest) []schema.Diagnostic {
 	if req.Address.Rest == "bad" {
-		return []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better"}}
+		return []schema.Diagnostic{{Attribute: "entries", Summary: "bad", Detail: "do better", Ask: "better entries"}}
 	}
 	return nil
 }
@@ -63,6 +63,7 @@ type fakeResource struct {
 
 	mu      sync.Mutex
 	ops     int
+	calls   int // of Apply
 	written int64
 }
 
@@ -109,6 +110,7 @@ func (r *fakeResource) Identity(ctx context.Context) (sdk.Identity, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		id.Root = sdk.FileID{Ino: uint64(r.ops), Gen: uint64(r.written)}
+		id.Filesystem = fmt.Sprint(r.calls)
 	}
 	return id, nil
 }
@@ -209,6 +211,7 @@ func (r *fakeResource) Apply(_ context.Context, ops []sdk.Op) ([]sdk.OpResult, e
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ops += len(ops)
+	r.calls++
 	return out, nil
 }
 

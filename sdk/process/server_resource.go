@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process/internal/rpcpb"
@@ -55,40 +54,6 @@ func (s *resourceServer) Beacon(ctx context.Context, m *wirepb.ResourceRequest) 
 		b, err := h.source.Beacon(ctx)
 		out.NowSec, out.NowNsec, out.Window = b.Now.Sec, b.Now.Nsec, int64(b.Window)
 		return err
-	})
-	return out, err
-}
-
-// Apply serves [sdk.Target.Apply].
-func (s *resourceServer) Apply(ctx context.Context, m *wirepb.ApplyRequest) (*wirepb.ApplyReply, error) {
-	out := &wirepb.ApplyReply{}
-	var err error
-	out.Error, err = on(ctx, m.Resource, "apply", func(ctx context.Context, h *held) error {
-		if h.target == nil {
-			return noTarget("apply")
-		}
-		if len(m.Ops) > sdk.MaxBatch {
-			return badInput("apply", fmt.Errorf("%d operations in one message, more than %d", len(m.Ops), sdk.MaxBatch))
-		}
-		ops := make([]sdk.Op, len(m.Ops))
-		for i, op := range m.Ops {
-			var err error
-			if ops[i], err = opFromWire(op); err != nil {
-				return badInput("apply", err)
-			}
-		}
-		results, err := h.target.Apply(ctx, ops)
-		if err != nil {
-			return err
-		}
-		if len(results) != len(ops) {
-			return fmt.Errorf("%d results for %d operations", len(results), len(ops))
-		}
-		out.Results = make([]*wirepb.OpResult, len(results))
-		for i, r := range results {
-			out.Results[i] = resultToWire(r, ops[i].Path)
-		}
-		return nil
 	})
 	return out, err
 }

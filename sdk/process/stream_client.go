@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip" // both ends know it by this import
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -79,6 +80,10 @@ func (s *Stream) connect() (*grpc.ClientConn, error) {
 			}
 			return s.raw, nil
 		}))
+	if s.options.Compress {
+		// The other end answers as it is asked.
+		opts = append(opts, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
+	}
 	return grpc.NewClient("passthrough:///stream", opts...)
 }
 

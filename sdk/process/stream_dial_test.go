@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
 // serveStream serves the fake driver at one end of a stream whose other end it
@@ -61,6 +63,69 @@ func TestStream(t *testing.T) {
 	_, err = d.OpenTarget(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "fake", Rest: "x"}})
 	if sdk.KindOf(err) != sdk.KindGone || !strings.Contains(err.Error(), "the agent on far is gone: pulled out") {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// counted counts the bytes that pass.
+type counted struct {
+	net.Conn
+	read, written atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.written.Add(int64(n))
+	return n, err
+}
+
+// TestStreamCompress reads and writes text, and counts.
+func TestStreamCompress(t *testing.T) {
+	const size = 4 << 20
+	text := []byte(strings.Repeat("All work and no play makes Jack a dull boy. ", size/44))
+	pass := func(compress bool) (read, written int64) {
+		near, _ := serveStream(t, 0)
+		c := &counted{Conn: near}
+		s, err := process.DialStream(t.Context(), c, process.StreamOptions{Compress: compress})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		d, err := s.Driver(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sink readCount
+		if err := source(t, d, "x", schema.Values{"bytes": int64(size)}).Read(t.Context(), []sdk.Path{"a"}, &sink); err != nil || sink.bytes != size {
+			t.Fatalf("read %d bytes: %v", sink.bytes, err)
+		}
+		tg := target(t, d, "count")
+		w, err := tg.Write(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(w.Begin(sdk.NewFile{Path: "f", Size: int64(len(text))}), w.Data(0, text), w.End(true))
+		if _, closing := w.Close(); errors.Join(err, closing) != nil {
+			t.Fatal(err, closing)
+		}
+		if id, err := tg.Identity(t.Context()); err != nil || id.Root.Gen != uint64(len(text)) {
+			t.Fatalf("%d bytes arrived: %v", id.Root.Gen, err)
+		}
+		return c.read.Load(), c.written.Load()
+	}
+	read, written := pass(false)
+	if read < size || written < int64(len(text)) {
+		t.Fatalf("without compression: %d read, %d written", read, written)
+	}
+	lessRead, lessWritten := pass(true)
+	t.Logf("read %d and %d, written %d and %d bytes", read, lessRead, written, lessWritten)
+	if lessRead > read/20 || lessWritten > written/20 {
+		t.Errorf("compressed: read %d of %d, written %d of %d", lessRead, read, lessWritten, written)
 	}
 }
 

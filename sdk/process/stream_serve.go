@@ -40,6 +40,9 @@ type StreamOptions struct {
 	// the client's side, not more often than every 10 seconds. 0 means
 	// DefaultSilence.
 	Silence time.Duration
+	// Compress has all messages compressed, both ways; for clients. It costs both
+	// ends processor time, and pays on a slow line.
+	Compress bool
 	// Timeouts bound single calls; for clients.
 	Timeouts Timeouts
 	// Peer names the other end in a client's errors; "" means "the plugin".

@@ -35,6 +35,7 @@ type Attribute struct {
 	Required bool
 	Default  any      // of the type's Go type, or nil
 	OneOf    []string // the values a String may have, if limited
+	Secret   bool     // the value is not shown in messages
 	Doc      string   // one sentence
 }
 
@@ -79,4 +80,9 @@ type Diagnostic struct {
 	Attribute string // the attribute it is about; empty: the address, or the block as a whole
 	Summary   string // what is wrong, one line
 	Detail    string // the cure, if one is known
+	// Ask is set where a person could give the value that the attribute lacks, and
+	// is what to ask for: "passphrase for /home/anna/.ssh/id_ed25519". The host
+	// asks if somebody is there, and checks again with the answer, which may be
+	// wrong.
+	Ask string
 }

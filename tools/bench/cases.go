@@ -29,7 +29,9 @@ const (
 	targetIdleShare   = 0.02
 )
 
-func caseNames() []string { return []string{"go", "linux", "bigfile", "million", "rename"} }
+func caseNames() []string {
+	return []string{"go", "linux", "bigfile", "million", "rename", "ssh", "ssh-latency"}
+}
 
 func (b *bench) cases() []benchCase {
 	return []benchCase{
@@ -47,6 +49,8 @@ func (b *bench) cases() []benchCase {
 		}},
 		{"million", b.million},
 		{"rename", b.rename},
+		{"ssh", b.ssh},
+		{"ssh-latency", b.latency},
 	}
 }
 
@@ -90,12 +94,8 @@ func (b *bench) fresh(ctx context.Context, p *pair, i int) error {
 		}
 		p[i] = nil
 	}
-	prog := rsync()
-	if i == 1 {
-		prog = b.ours()
-	}
 	var err error
-	p[i], err = b.newSecondary(ctx, prog)
+	p[i], err = b.newSecondary(ctx, b.programs[i])
 	return err
 }
 

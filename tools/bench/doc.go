@@ -12,6 +12,10 @@
 // included. Memory is the sum of the proportional set sizes (PSS) of all
 // processes of the run, sampled, so that shared pages count once.
 //
+// Through ssh both programs reach their secondary by an OpenSSH server with keys
+// of its own on the loopback interface; a relay before it adds latency. Round
+// trips in a row are what 100 ms of it add to a run, divided by 100 ms.
+//
 // It needs root, for the mounts. They live in a mount namespace of their own and
 // the image files are unlinked once mounted: nothing stays behind, even after a
 // SIGKILL.

@@ -54,10 +54,12 @@ type bench struct {
 	cache  string // downloaded sources, kept
 	work   string // images and mount points, removed
 	goroot string
-	rounds int
-	size   sizes
-	idle   time.Duration // how long the idle run is watched
-	log    io.Writer
+	// programs are those compared, rsync first.
+	programs [2]*program
+	rounds   int
+	size     sizes
+	idle     time.Duration // how long the idle run is watched
+	log      io.Writer
 }
 
 func parse(args []string, stderr io.Writer) (*bench, []string, error) {
@@ -93,6 +95,7 @@ func parse(args []string, stderr io.Writer) (*bench, []string, error) {
 	if _, err = os.Stat(b.bin); err != nil {
 		return nil, nil, fmt.Errorf("find the program: %w", err)
 	}
+	b.programs = [2]*program{rsync(), b.ours()}
 	b.work = filepath.Join(*work, fmt.Sprintf("gsyncd-bench.%d", os.Getpid()))
 	return b, names, nil
 }
@@ -102,7 +105,7 @@ func enterNamespace() error {
 	if os.Geteuid() != 0 {
 		return errors.New("only root can mount the images")
 	}
-	for _, tool := range []string{"rsync", "mkfs.ext4", "mount", "umount", "unshare", "sync", "tar", "xz"} {
+	for _, tool := range []string{"rsync", "mkfs.ext4", "mount", "umount", "unshare", "sync", "tar", "xz", "ssh", "ssh-keygen"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("%w: run `go -C tools tool task deps` first", err)
 		}

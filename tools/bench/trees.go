@@ -21,17 +21,19 @@ type sizes struct {
 	changed    int // files changed between two runs, each in another directory
 	renamed    int // files in the directory that is renamed
 	renamedAll int64
+	smallDirs  int // of the tree of files of 1 KiB
+	smallInDir int
 	linux      bool // is the kernel's source worth its time
 }
 
 func full() sizes {
 	return sizes{image: 20 << 30, bigFile: 2 << 30, dirs: 10_000, filesInDir: 100, changed: 100,
-		renamed: 10_000, renamedAll: 1 << 30, linux: true}
+		renamed: 10_000, renamedAll: 1 << 30, smallDirs: 100, smallInDir: 100, linux: true}
 }
 
 func small() sizes {
 	return sizes{image: 4 << 30, bigFile: 128 << 20, dirs: 200, filesInDir: 50, changed: 20,
-		renamed: 500, renamedAll: 64 << 20}
+		renamed: 500, renamedAll: 64 << 20, smallDirs: 20, smallInDir: 20}
 }
 
 // noise gives bytes that do not compress, the same for the same seed.
@@ -79,6 +81,23 @@ func (b *bench) changeWide(root string, round int) error {
 		_, err = fmt.Fprintf(f, "round %d\n", round)
 		if err = errors.Join(err, f.Close()); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// makeSmall makes directories of files of 1 KiB.
+func (b *bench) makeSmall(ctx context.Context, root string) error {
+	data := noise(3)
+	for d := range b.size.smallDirs {
+		dir := filepath.Join(root, fmt.Sprintf("d%04d", d))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		for f := range b.size.smallInDir {
+			if err := writeFile(ctx, filepath.Join(dir, "file"+strconv.Itoa(f)), data, 1<<10); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

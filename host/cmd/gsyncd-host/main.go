@@ -35,14 +35,18 @@ func run() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
+	// By this name it is the file that runs, also after an upgrade.
+	itself := ssh.Program{Path: "/proc/self/exe", Version: version()}
 	env := cli.Env{
-		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Getwd: os.Getwd, Now: time.Now, Root: os.Geteuid() == 0,
-		Pipe:    pipe,
-		Version: version(),
-		Host:    resolve,
+		Pipe:        pipe,
+		RemoteShell: ssh.RemoteShell,
+		Ask:         cli.TerminalAsk(os.Stdin, os.Stderr),
+		Version:     version(),
+		Host:        resolve,
 		Plugins: &plugin.Registry{
-			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New, "ssh": ssh.New},
+			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New, "ssh": ssh.New(itself)},
 			Transfers: map[string]func(*slog.Logger) sdk.Transfer{"rsync": rsync.New},
 			Env:       map[string][]string{"ssh": {"SSH_AUTH_SOCK"}},
 		},

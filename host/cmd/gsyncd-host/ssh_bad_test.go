@@ -21,6 +21,7 @@ func TestSSHBad(t *testing.T) {
 		prepare func(t *testing.T, s *sshd)
 		code    int
 		far     string   // the secondary, if it is not the usual one
+		driver  string   // settings of the driver
 		want    []string // in the message
 	}{
 		{name: "unknown host", code: 1, prepare: func(_ *testing.T, s *sshd) {
@@ -40,15 +41,16 @@ func TestSSHBad(t *testing.T) {
 		{name: "no key", code: 2, prepare: func(t *testing.T, s *sshd) {
 			check(t, os.Remove(filepath.Join(s.pl.home(), "key")))
 		}, want: []string{"there is no key to log in to", "ssh-keygen", "no such file"}},
-		{name: "no agent", code: 1, prepare: func(t *testing.T, s *sshd) {
+		{name: "no agent", code: 1, driver: "deploy = false", prepare: func(t *testing.T, s *sshd) {
 			check(t, os.Remove(filepath.Join(s.pl.bin(), programName)))
-		}, want: []string{"there is no gsyncd-host", "install gsyncd-host there", "remote_agent"}},
-		{name: "another architecture", code: 1, prepare: func(t *testing.T, s *sshd) {
+		}, want: []string{"there is no gsyncd-host", "install gsyncd-host there", "remote_agent, or let it be put there: deploy = true"}},
+		{name: "no agent where it was said to be", code: 1, driver: `remote_agent = "/opt/none"`, want: []string{"there is no /opt/none", "or say where it is with remote_agent"}},
+		{name: "another architecture", code: 1, driver: "deploy = false", prepare: func(t *testing.T, s *sshd) {
 			s.program("\x7fELF no program of this machine\x00")
 		}, want: []string{"cannot be executed", "architecture"}},
-		{name: "another version", code: 1, prepare: func(t *testing.T, s *sshd) {
+		{name: "another version", code: 1, driver: "deploy = false", prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\necho gsyncd-host-agent 99 v9.9.9\ncat >/dev/null\n")
-		}, want: []string{"gsyncd-host v9.9.9) speaks protocol 99", "install the same version"}},
+		}, want: []string{"gsyncd-host v9.9.9) speaks protocol 99", "; this one is older: update it", "install the same version", "deploy = true"}},
 		{name: "another program", code: 1, prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\necho 'unknown command: agent' >&2\nexit 2\n")
 		}, want: []string{"exit code 2", "it said: unknown command: agent", "is the right program called"}},
@@ -91,7 +93,7 @@ func TestSSHBad(t *testing.T) {
 				far = "far:" + c.far
 			}
 			pl.write(t, "f", []byte("f"))
-			h := pl.start(t, "--once", pl.p, far)
+			h := pl.start(t, s.mirrorArgs(far, c.driver)...)
 			h.end(time.Minute, c.code)
 			other, _ := os.ReadFile(filepath.Join(pl.dir, "want"))
 			said := strings.Join(strings.Fields(h.stdout.String()+h.stderr.String()), " ")

@@ -14,11 +14,17 @@ import (
 // be disturbed, and begins again soon.
 func (s *sshd) sshMirror(keepalive string) string {
 	s.t.Helper()
-	config := s.pl.config(s.t, `limits { rate = "8MiB/s" }`+"\nretry {\n  min = \"100ms\"\n  max = \"1s\"\n}\ndriver \"ssh\" { keepalive = \""+keepalive+"\" }")
-	text, err := os.ReadFile(config)
+	return s.config(`limits { rate = "8MiB/s" }` + "\nretry {\n  min = \"100ms\"\n  max = \"1s\"\n}\ndriver \"ssh\" { keepalive = \"" + keepalive + "\" }")
+}
+
+// config declares a mirror to the far side, whose block also has body.
+func (s *sshd) config(body string) string {
+	s.t.Helper()
+	path := s.pl.config(s.t, body)
+	text, err := os.ReadFile(path)
 	check(s.t, err)
-	s.file(config, strings.Replace(string(text), fmt.Sprintf("%q", s.pl.s), fmt.Sprintf("%q", s.far()), 1))
-	return config
+	s.file(path, strings.Replace(string(text), fmt.Sprintf("%q", s.pl.s), fmt.Sprintf("%q", s.far()), 1))
+	return path
 }
 
 // underWay starts the mirror and waits until its transfer is in the middle.

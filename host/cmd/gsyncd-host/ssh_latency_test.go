@@ -9,8 +9,8 @@ import (
 // Round trips in a row that a run may take at most, however many entries there
 // are. About ten of them are the login's and the agent's start.
 const (
-	firstTrips = 60
-	quietTrips = 30
+	firstTrips = 40
+	quietTrips = 25
 )
 
 // TestSSHRoundTrips measures how many times in a row the program waits for the

@@ -35,6 +35,12 @@ type sshd struct {
 // test binary.
 func newSSHD(t *testing.T, pl *place) *sshd {
 	t.Helper()
+	return newSSHDAs(t, pl, nil)
+}
+
+// newSSHDAs also changes how the server is started.
+func newSSHDAs(t *testing.T, pl *place, change func(*sshd, *exec.Cmd)) *sshd {
+	t.Helper()
 	program, err := exec.LookPath("sshd")
 	if err != nil {
 		program = "/usr/sbin/sshd"
@@ -65,7 +71,7 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 	t.Cleanup(func() { os.RemoveAll(runtime) })
 	config := filepath.Join(dir, "config")
 	s.file(config, strings.Join([]string{
-		"ListenAddress 127.0.0.1:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
+		"ListenAddress 127.0.0.1:" + s.port, "ListenAddress [::1]:" + s.port, "HostKey " + dir + "/host", "AuthorizedKeysFile " + dir + "/authorized",
 		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
 		"KbdInteractiveAuthentication no", "MaxStartups 100",
 		// The home is the test's, so that no start-up file of the user's shell
@@ -73,6 +79,9 @@ func newSSHD(t *testing.T, pl *place) *sshd {
 		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin HOME=" + pl.dir + " XDG_RUNTIME_DIR=" + runtime, "",
 	}, "\n"))
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
+	if change != nil {
+		change(s, cmd)
+	}
 	var said syncBuffer
 	cmd.Stderr = &said
 	check(t, cmd.Start())

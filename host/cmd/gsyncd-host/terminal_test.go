@@ -50,6 +50,13 @@ func TestTerminal(t *testing.T) {
 // terminal makes a pseudo-terminal. What is written to it is found in out.
 func terminal(t *testing.T, columns uint16) (out *syncBuffer, theirs *os.File) {
 	t.Helper()
+	out, theirs, _ = keyboard(t, columns)
+	return out, theirs
+}
+
+// keyboard is a terminal on which one can type.
+func keyboard(t *testing.T, columns uint16) (out *syncBuffer, theirs, master *os.File) {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		t.Skipf("SKIPPED, NOT TESTED: no pseudo-terminals here: %v", err)
@@ -77,5 +84,11 @@ func terminal(t *testing.T, columns uint16) (out *syncBuffer, theirs *os.File) {
 			t.Logf("[terminal]\n%q", out.String())
 		}
 	})
-	return out, theirs
+	return out, theirs, master
+}
+
+// silent reports whether a terminal shows nothing of what is typed.
+func silent(terminal *os.File) bool {
+	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	return err == nil && state.Lflag&unix.ECHO == 0
 }

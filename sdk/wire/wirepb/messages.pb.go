@@ -204,6 +204,7 @@ type Diagnostic struct {
 	Attribute     []byte                 `protobuf:"bytes,2,opt,name=attribute,proto3" json:"attribute,omitempty"`
 	Summary       []byte                 `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
 	Detail        []byte                 `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	Ask           []byte                 `protobuf:"bytes,5,opt,name=ask,proto3" json:"ask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -262,6 +263,13 @@ func (x *Diagnostic) GetSummary() []byte {
 func (x *Diagnostic) GetDetail() []byte {
 	if x != nil {
 		return x.Detail
+	}
+	return nil
+}
+
+func (x *Diagnostic) GetAsk() []byte {
+	if x != nil {
+		return x.Ask
 	}
 	return nil
 }
@@ -1314,6 +1322,7 @@ type ApplyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Resource      uint64                 `protobuf:"varint,1,opt,name=resource,proto3" json:"resource,omitempty"`
 	Ops           []*Op                  `protobuf:"bytes,2,rep,name=ops,proto3" json:"ops,omitempty"`
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"` // the next message belongs to the same list
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1360,6 +1369,13 @@ func (x *ApplyRequest) GetOps() []*Op {
 		return x.Ops
 	}
 	return nil
+}
+
+func (x *ApplyRequest) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
 }
 
 type ApplyReply struct {
@@ -2071,13 +2087,14 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\x04path\x18\x03 \x01(\fR\x04path\x12\x14\n" +
 	"\x05errno\x18\x04 \x01(\rR\x05errno\x12\x10\n" +
 	"\x03msg\x18\x05 \x01(\fR\x03msg\"\a\n" +
-	"\x05Empty\"v\n" +
+	"\x05Empty\"\x88\x01\n" +
 	"\n" +
 	"Diagnostic\x12\x18\n" +
 	"\awarning\x18\x01 \x01(\bR\awarning\x12\x1c\n" +
 	"\tattribute\x18\x02 \x01(\fR\tattribute\x12\x18\n" +
 	"\asummary\x18\x03 \x01(\fR\asummary\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\fR\x06detail\"\x88\x01\n" +
+	"\x06detail\x18\x04 \x01(\fR\x06detail\x12\x10\n" +
+	"\x03ask\x18\x05 \x01(\fR\x03ask\"\x88\x01\n" +
 	"\x10DriverDescriptor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\fR\aversion\x12\x18\n" +
@@ -2155,10 +2172,11 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\x04mark\x18\t \x01(\fR\x04mark\"M\n" +
 	"\bOpResult\x12-\n" +
 	"\x05error\x18\x01 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\x12\x12\n" +
-	"\x04lost\x18\x02 \x01(\rR\x04lost\"R\n" +
+	"\x04lost\x18\x02 \x01(\rR\x04lost\"f\n" +
 	"\fApplyRequest\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\x04R\bresource\x12&\n" +
-	"\x03ops\x18\x02 \x03(\v2\x14.gsyncd.plugin.v1.OpR\x03ops\"q\n" +
+	"\x03ops\x18\x02 \x03(\v2\x14.gsyncd.plugin.v1.OpR\x03ops\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"q\n" +
 	"\n" +
 	"ApplyReply\x124\n" +
 	"\aresults\x18\x01 \x03(\v2\x1a.gsyncd.plugin.v1.OpResultR\aresults\x12-\n" +

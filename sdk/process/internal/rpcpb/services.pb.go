@@ -33,14 +33,14 @@ const file_gsyncd_plugin_v1_services_proto_rawDesc = "" +
 	"\x06Driver\x12G\n" +
 	"\bDescribe\x12\x17.gsyncd.plugin.v1.Empty\x1a\".gsyncd.plugin.v1.DriverDescriptor\x12D\n" +
 	"\x05Check\x12\x1d.gsyncd.plugin.v1.OpenRequest\x1a\x1c.gsyncd.plugin.v1.CheckReply\x12B\n" +
-	"\x04Open\x12\x1d.gsyncd.plugin.v1.OpenRequest\x1a\x1b.gsyncd.plugin.v1.OpenReply2\xa2\x05\n" +
+	"\x04Open\x12\x1d.gsyncd.plugin.v1.OpenRequest\x1a\x1b.gsyncd.plugin.v1.OpenReply2\xa6\x05\n" +
 	"\bResource\x12N\n" +
 	"\bIdentity\x12!.gsyncd.plugin.v1.ResourceRequest\x1a\x1f.gsyncd.plugin.v1.IdentityReply\x12E\n" +
 	"\x04Scan\x12\x1e.gsyncd.plugin.v1.PathsRequest\x1a\x1b.gsyncd.plugin.v1.RowsReply0\x01\x12E\n" +
 	"\x04Stat\x12\x1e.gsyncd.plugin.v1.PathsRequest\x1a\x1b.gsyncd.plugin.v1.RowsReply0\x01\x12J\n" +
 	"\x06Beacon\x12!.gsyncd.plugin.v1.ResourceRequest\x1a\x1d.gsyncd.plugin.v1.BeaconReply\x12E\n" +
-	"\x04Read\x12\x1e.gsyncd.plugin.v1.PathsRequest\x1a\x1b.gsyncd.plugin.v1.ReadReply0\x01\x12E\n" +
-	"\x05Apply\x12\x1e.gsyncd.plugin.v1.ApplyRequest\x1a\x1c.gsyncd.plugin.v1.ApplyReply\x12I\n" +
+	"\x04Read\x12\x1e.gsyncd.plugin.v1.PathsRequest\x1a\x1b.gsyncd.plugin.v1.ReadReply0\x01\x12I\n" +
+	"\x05Apply\x12\x1e.gsyncd.plugin.v1.ApplyRequest\x1a\x1c.gsyncd.plugin.v1.ApplyReply(\x010\x01\x12I\n" +
 	"\x05Write\x12\x1e.gsyncd.plugin.v1.WriteRequest\x1a\x1c.gsyncd.plugin.v1.WriteReply(\x010\x01\x12H\n" +
 	"\x04Sync\x12!.gsyncd.plugin.v1.ResourceRequest\x1a\x1d.gsyncd.plugin.v1.StatusReply\x12I\n" +
 	"\x05Close\x12!.gsyncd.plugin.v1.ResourceRequest\x1a\x1d.gsyncd.plugin.v1.StatusReply2\xe9\x01\n" +

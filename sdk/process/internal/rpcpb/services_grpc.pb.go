@@ -224,7 +224,8 @@ type ResourceClient interface {
 	Stat(ctx context.Context, in *wirepb.PathsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[wirepb.RowsReply], error)
 	Beacon(ctx context.Context, in *wirepb.ResourceRequest, opts ...grpc.CallOption) (*wirepb.BeaconReply, error)
 	Read(ctx context.Context, in *wirepb.PathsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[wirepb.ReadReply], error)
-	Apply(ctx context.Context, in *wirepb.ApplyRequest, opts ...grpc.CallOption) (*wirepb.ApplyReply, error)
+	// Apply answers each message with one, in order, and ends after an Error.
+	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[wirepb.ApplyRequest, wirepb.ApplyReply], error)
 	Write(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[wirepb.WriteRequest, wirepb.WriteReply], error)
 	Sync(ctx context.Context, in *wirepb.ResourceRequest, opts ...grpc.CallOption) (*wirepb.StatusReply, error)
 	Close(ctx context.Context, in *wirepb.ResourceRequest, opts ...grpc.CallOption) (*wirepb.StatusReply, error)
@@ -315,19 +316,22 @@ func (c *resourceClient) Read(ctx context.Context, in *wirepb.PathsRequest, opts
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Resource_ReadClient = grpc.ServerStreamingClient[wirepb.ReadReply]
 
-func (c *resourceClient) Apply(ctx context.Context, in *wirepb.ApplyRequest, opts ...grpc.CallOption) (*wirepb.ApplyReply, error) {
+func (c *resourceClient) Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[wirepb.ApplyRequest, wirepb.ApplyReply], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(wirepb.ApplyReply)
-	err := c.cc.Invoke(ctx, Resource_Apply_FullMethodName, in, out, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Resource_ServiceDesc.Streams[3], Resource_Apply_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	x := &grpc.GenericClientStream[wirepb.ApplyRequest, wirepb.ApplyReply]{ClientStream: stream}
+	return x, nil
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Resource_ApplyClient = grpc.BidiStreamingClient[wirepb.ApplyRequest, wirepb.ApplyReply]
 
 func (c *resourceClient) Write(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[wirepb.WriteRequest, wirepb.WriteReply], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &Resource_ServiceDesc.Streams[3], Resource_Write_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Resource_ServiceDesc.Streams[4], Resource_Write_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -369,7 +373,8 @@ type ResourceServer interface {
 	Stat(*wirepb.PathsRequest, grpc.ServerStreamingServer[wirepb.RowsReply]) error
 	Beacon(context.Context, *wirepb.ResourceRequest) (*wirepb.BeaconReply, error)
 	Read(*wirepb.PathsRequest, grpc.ServerStreamingServer[wirepb.ReadReply]) error
-	Apply(context.Context, *wirepb.ApplyRequest) (*wirepb.ApplyReply, error)
+	// Apply answers each message with one, in order, and ends after an Error.
+	Apply(grpc.BidiStreamingServer[wirepb.ApplyRequest, wirepb.ApplyReply]) error
 	Write(grpc.BidiStreamingServer[wirepb.WriteRequest, wirepb.WriteReply]) error
 	Sync(context.Context, *wirepb.ResourceRequest) (*wirepb.StatusReply, error)
 	Close(context.Context, *wirepb.ResourceRequest) (*wirepb.StatusReply, error)
@@ -398,8 +403,8 @@ func (UnimplementedResourceServer) Beacon(context.Context, *wirepb.ResourceReque
 func (UnimplementedResourceServer) Read(*wirepb.PathsRequest, grpc.ServerStreamingServer[wirepb.ReadReply]) error {
 	return status.Error(codes.Unimplemented, "method Read not implemented")
 }
-func (UnimplementedResourceServer) Apply(context.Context, *wirepb.ApplyRequest) (*wirepb.ApplyReply, error) {
-	return nil, status.Error(codes.Unimplemented, "method Apply not implemented")
+func (UnimplementedResourceServer) Apply(grpc.BidiStreamingServer[wirepb.ApplyRequest, wirepb.ApplyReply]) error {
+	return status.Error(codes.Unimplemented, "method Apply not implemented")
 }
 func (UnimplementedResourceServer) Write(grpc.BidiStreamingServer[wirepb.WriteRequest, wirepb.WriteReply]) error {
 	return status.Error(codes.Unimplemented, "method Write not implemented")
@@ -500,23 +505,12 @@ func _Resource_Read_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Resource_ReadServer = grpc.ServerStreamingServer[wirepb.ReadReply]
 
-func _Resource_Apply_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(wirepb.ApplyRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ResourceServer).Apply(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: Resource_Apply_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ResourceServer).Apply(ctx, req.(*wirepb.ApplyRequest))
-	}
-	return interceptor(ctx, in, info, handler)
+func _Resource_Apply_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ResourceServer).Apply(&grpc.GenericServerStream[wirepb.ApplyRequest, wirepb.ApplyReply]{ServerStream: stream})
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Resource_ApplyServer = grpc.BidiStreamingServer[wirepb.ApplyRequest, wirepb.ApplyReply]
 
 func _Resource_Write_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(ResourceServer).Write(&grpc.GenericServerStream[wirepb.WriteRequest, wirepb.WriteReply]{ServerStream: stream})
@@ -577,10 +571,6 @@ var Resource_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Resource_Beacon_Handler,
 		},
 		{
-			MethodName: "Apply",
-			Handler:    _Resource_Apply_Handler,
-		},
-		{
 			MethodName: "Sync",
 			Handler:    _Resource_Sync_Handler,
 		},
@@ -604,6 +594,12 @@ var Resource_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "Read",
 			Handler:       _Resource_Read_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "Apply",
+			Handler:       _Resource_Apply_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 		{
 			StreamName:    "Write",

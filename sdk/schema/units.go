@@ -1,4 +1,4 @@
-package config
+package schema
 
 import (
 	"fmt"
@@ -20,14 +20,6 @@ var sizeUnits = map[string]int64{
 	"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
 	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
 }
-
-// The hints of the four units.
-const (
-	durationHint = "write a number and a unit: 300ms, 5s, 5m, 1h30m or 2d"
-	sizeHint     = "write a number and a unit: B, KiB, MiB, GiB, TiB (powers of 1024) or kB, MB, GB, TB (powers of 1000)"
-	rateHint     = "write a size per second, such as 20MiB/s"
-	shareHint    = "write a percentage from 0% to 100%, such as 2%"
-)
 
 // ParseDuration reads a duration as Go writes it, with an additional unit d in
 // front, a day of 24 hours. It must not be negative, and has a unit even if 0.

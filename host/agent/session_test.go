@@ -62,18 +62,21 @@ func (c *client) open(t *testing.T) (sdk.Target, error) {
 func TestRelay(t *testing.T) {
 	doors, dir := shortDir(t), filepath.Join(t.TempDir(), "s")
 	var token string
-	c := serve(t, doors, dir, resume.Options{Dial: func(ctx context.Context) (io.ReadWriteCloser, error) {
+	var conn net.Conn // the last one
+	c := serve(t, doors, dir, resume.Options{Dial: func(context.Context) (io.ReadWriteCloser, error) {
 		near, far := net.Pipe()
-		go func() { _ = agent.Relay(ctx, far, doors, token, "", "v") }()
+		go func() { _ = agent.Relay(t.Context(), far, doors, token, "", "v") }()
+		conn = near
 		return greeted(near, token)
 	}})
+	conn = c.conn
 	token = c.stream.Token()
 	dst, err := c.open(t)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []sdk.Path{"a", "b"} {
-		c.conn.Close()
+		conn.Close()
 		if _, err := dst.Apply(t.Context(), []sdk.Op{{Kind: sdk.OpMkdir, Path: name}}); err != nil {
 			t.Fatal(err)
 		}
@@ -82,8 +85,13 @@ func TestRelay(t *testing.T) {
 		}
 	}
 	c.stream.Close()
-	if err := <-c.ended; err != nil {
-		t.Error(err)
+	select {
+	case err := <-c.ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the agent did not end with its client")
 	}
 	near, far := net.Pipe()
 	go func() { _ = agent.Relay(t.Context(), far, doors, token, "", "v") }()

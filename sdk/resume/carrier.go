@@ -146,7 +146,14 @@ func (c *carrier) send() {
 		case last:
 			s.finish(nil)
 		case err != nil:
-			s.drop(c, err)
+			// What the other end said before it hung up, perhaps that this is the end,
+			// is still to be read; what reads finds the end of the connection too.
+			time.AfterFunc(closeGrace, func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.drop(c, err)
+			})
+			return
 		}
 	}
 }

@@ -155,6 +155,25 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// TestCloseWhileTalking closes an end while the other one is writing: it learns of
+// the end even though its writes fail.
+func TestCloseWhileTalking(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			near, far, _, _ := pair(Options{})
+			go io.Copy(far, rand.NewChaCha8([32]byte{}))
+			io.CopyN(io.Discard, near, 100<<10)
+			near.Close()
+			closed := time.Now()
+			<-far.Done()
+			if took := time.Since(closed); took > 0 || far.Err() != nil {
+				t.Errorf("it learnt of the end after %s: %v", took, far.Err())
+			}
+			far.Close()
+		})
+	}
+}
+
 // TestWindow loses a connection for good: the stream ends, but not too early, and
 // says why.
 func TestWindow(t *testing.T) {

@@ -206,6 +206,9 @@ func TestSSHHostKilled(t *testing.T) {
 			p.signal(syscall.SIGKILL)
 		}
 	}
+	poll(t, "they end", func() bool {
+		return len(pl.find(t, func(p proc) bool { return !agentProc(p) })) == 0
+	})
 	began := time.Now()
 	pl.once(t, "--adopt", pl.p, s.far())
 	if took := time.Since(began); took > 20*time.Second {

@@ -63,9 +63,7 @@ func (r *relay) carry(from, to net.Conn) {
 	}()
 	defer to.Close()
 	for p := range road {
-		if wait := time.Until(p.due); wait > 0 {
-			time.Sleep(wait)
-		}
+		<-time.After(time.Until(p.due))
 		if _, err := to.Write(p.data); err != nil {
 			from.Close()
 			for range road {

@@ -87,12 +87,14 @@ func (s *sshd) address() string { return net.JoinHostPort("127.0.0.1", s.port) }
 
 // listens waits until the server does.
 func (s *sshd) listens() error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
 	for range 100 {
 		c, err := net.Dial("tcp", s.address())
 		if err == nil {
 			return c.Close()
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-tick.C
 	}
 	return errors.New("sshd does not listen")
 }

@@ -23,6 +23,10 @@ func newPluginLogger(w io.Writer) *slog.Logger {
 }
 
 func goPluginKeys(groups []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		// JSON would make a number of it, whose unit nobody knows.
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
 	if len(groups) > 0 {
 		return a
 	}

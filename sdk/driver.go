@@ -94,7 +94,8 @@ const (
 	CanSpecial                         // fifos and sockets
 	FineMtime                          // modification times to the nanosecond
 	KeepsEntries                       // lets no entry be removed or moved but the program's own; the host does not try
-	featuresKnown = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries
+	SyncsInLists                       // Apply takes OpSync; a resource in another process always has it
+	featuresKnown = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | SyncsInLists
 )
 
 // Known drops the bits that this version does not know.

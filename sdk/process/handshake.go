@@ -11,8 +11,11 @@ import (
 )
 
 // Version is the version of the protocol that this package speaks. Two sides
-// without a version in common do not start to talk.
-const Version = 1
+// without a version in common do not start to talk. Raise it when a side of the
+// last version would misunderstand what this one says: when a method, or a field
+// that is there already, means something else, or a new one must not be left out.
+// A field or method that the other side may leave unread needs no new version.
+const Version = 2
 
 const (
 	// pluginKey names the one plugin of each process in go-plugin's sets.

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 		process.ServeDriver(newFakeDriver)
 	case "transfer":
 		process.ServeTransfer(newFakeTransfer)
-	case "version2":
-		serveVersion2()
+	case "next version":
+		serveNextVersion()
 	case "silent":
 		hang()
 	case "garbage":
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "no license found")
 		os.Exit(3)
 	case "elsewhere":
-		fmt.Println("1|1|unix|/tmp/elsewhere/socket|grpc|")
+		fmt.Printf("1|%d|unix|/tmp/elsewhere/socket|grpc|\n", process.Version)
 		hang()
 	case "host":
 		beHost()
@@ -60,10 +60,10 @@ func hang() {
 	}
 }
 
-func serveVersion2() {
+func serveNextVersion() {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  process.Handshake(),
-		VersionedPlugins: map[int]goplugin.PluginSet{2: {"gsyncd": &emptyPlugin{}}},
+		VersionedPlugins: map[int]goplugin.PluginSet{process.Version + 1: {"gsyncd": &emptyPlugin{}}},
 		GRPCServer:       goplugin.DefaultGRPCServer,
 	})
 }

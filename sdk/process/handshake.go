@@ -23,6 +23,8 @@ const (
 	// maxMessage is the longest message. The largest that is sent on purpose
 	// is a row of wire.MaxRow; the rest is room for what surrounds it.
 	maxMessage = 8 << 20
+	// maxCalls is how many calls one connection may have under way; more wait.
+	maxCalls = 256
 	// envLevel tells a plugin which log lines its host will drop anyway.
 	envLevel = "GSYNCD_HOST_PLUGIN_LOG"
 )
@@ -81,7 +83,7 @@ const (
 
 func dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage), grpc.ForceCodecV2(newCodec())),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connWindow),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingTimeout}),
@@ -94,6 +96,8 @@ func dialOptions() []grpc.DialOption {
 func serverOptions(watch connWatcher) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true}),

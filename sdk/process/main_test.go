@@ -46,6 +46,8 @@ func TestMain(m *testing.M) {
 		hang()
 	case "host":
 		beHost()
+	case "agent":
+		beAgent()
 	default:
 		os.Exit(m.Run())
 	}

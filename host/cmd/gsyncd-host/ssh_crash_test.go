@@ -20,7 +20,9 @@ func TestSSHKilledUnderLoad(t *testing.T) {
 	c.pause = time.Second // a login takes a while
 	c.config = func(body string) string { return s.config(body + "\n driver \"ssh\" { keepalive = \"12s\" }") }
 	// The agent waits for its client, or for somebody who wants its place.
-	local := func(p proc) bool { return pluginProc("file", "")(p) || pluginProc("ssh", "")(p) || pluginProc("rsync", "")(p) }
+	local := func(p proc) bool {
+		return pluginProc("file", "")(p) || pluginProc("ssh", "")(p) || pluginProc("rsync", "")(p)
+	}
 	c.ended = func() {
 		poll(t, "the host's plugins end", func() bool { return len(pl.find(t, local)) == 0 })
 	}

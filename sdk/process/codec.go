@@ -63,7 +63,7 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	buf, message := bytes.Join(parts, nil), m.ProtoReflect()
 	if len(buf) > maxElements && countElements(buf, message.Descriptor(), maxElements) < 0 {
-		return fmt.Errorf("decode %T: more than %d elements", v, maxElements)
+		return fmt.Errorf("decode %T: message of more than %d elements", v, maxElements)
 	}
 	_, err := message.ProtoMethods().Unmarshal(protoiface.UnmarshalInput{
 		Message: message, Buf: buf, Flags: protoiface.UnmarshalAliasBuffer,

@@ -21,7 +21,8 @@ import (
 // data that one spends most of its time on clearing buffers of a megabyte which
 // are filled at once, and on copying each piece of data out of a message into
 // memory of its own. This one clears nothing, and what it decodes shares the one
-// piece of memory that was made for the message.
+// piece of memory that was made for the message. It refuses messages that would
+// take much more memory than they are long. It may be used concurrently.
 type codec struct{}
 
 var _ encoding.CodecV2 = codec{}
@@ -68,9 +69,12 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	for i, part := range data {
 		parts[i] = part.ReadOnlyData()
 	}
-	message := m.ProtoReflect()
+	buf, message := bytes.Join(parts, nil), m.ProtoReflect()
+	if len(buf) > maxElements && countElements(buf, message.Descriptor(), maxElements) < 0 {
+		return fmt.Errorf("decode %T: message of more than %d elements", v, maxElements)
+	}
 	_, err := message.ProtoMethods().Unmarshal(protoiface.UnmarshalInput{
-		Message: message, Buf: bytes.Join(parts, nil), Flags: protoiface.UnmarshalAliasBuffer,
+		Message: message, Buf: buf, Flags: protoiface.UnmarshalAliasBuffer,
 		Resolver: protoregistry.GlobalTypes, Depth: protowire.DefaultRecursionLimit,
 	})
 	if err != nil {

@@ -31,14 +31,22 @@ type seen struct {
 }
 
 // freshLook is how long what was seen of the secondary when the mirror began
-// spares the first look another round trip.
+// spares the first look, and the first listing of an empty root, another round
+// trip.
 const freshLook = 5 * time.Second
+
+// bareRoot is the secondary's root, in which there was nothing.
+type bareRoot struct {
+	self sdk.Entry
+	at   time.Time
+}
 
 // bind makes sure that both sides are the ones of the session, or begins one. It
 // asks for all it may need at once: each question takes a round trip where a side
 // is another machine.
 func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 	known := m.Session != Session{}
+	begun := m.Clock()
 	strangers := counter{dirs: []sdk.Path{sdk.Root}}
 	now := Session{}
 	err = both(func() (err error) {
@@ -48,7 +56,8 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		if known || m.Adopt {
 			return nil
 		}
-		if err := m.Target.Scan(ctx, sdk.ScanRequest{Dirs: strangers.dirs}, &strangers); err != nil {
+		req := sdk.ScanRequest{Dirs: strangers.dirs, Fields: sdk.FieldTarget | sdk.FieldMark}
+		if err := m.Target.Scan(ctx, req, &strangers); err != nil {
 			return fmt.Errorf("look at the secondary: %w", err)
 		}
 		return nil
@@ -67,6 +76,9 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		now.Adopted = m.Session.Adopted
 	default:
 		now.Adopted = m.ours(now.Primary.Root, root.mark, strangers.count)
+		if m.empty && strangers.self.Type == sdk.TypeDir {
+			m.bare = &bareRoot{self: strangers.self, at: begun}
+		}
 	}
 	if now == m.Session && !m.Adopt {
 		return root, nil

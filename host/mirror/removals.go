@@ -221,11 +221,15 @@ type counter struct {
 	stack, dirs []sdk.Path
 	cur         int
 	count       int64
+	self        sdk.Entry // the last directory's own
 }
 
 var _ sdk.ScanSink = (*counter)(nil)
 
-func (c *counter) BeginDir(i int, _ *sdk.Entry) error { c.cur = i; return nil }
+func (c *counter) BeginDir(i int, self *sdk.Entry) error {
+	c.cur, c.self = i, own(self)
+	return nil
+}
 
 func (c *counter) EndDir(int, *sdk.Error) error { return nil }
 

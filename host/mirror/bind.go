@@ -47,7 +47,7 @@ type bareRoot struct {
 func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 	known := m.Session != Session{}
 	begun := m.Clock()
-	strangers := counter{dirs: []sdk.Path{sdk.Root}}
+	var others strangers
 	now := Session{}
 	err = both(func() (err error) {
 		now.Primary, root, err = m.identify(ctx)
@@ -56,8 +56,8 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		if known || m.Adopt {
 			return nil
 		}
-		req := sdk.ScanRequest{Dirs: strangers.dirs, Fields: sdk.FieldTarget | sdk.FieldMark}
-		if err := m.Target.Scan(ctx, req, &strangers); err != nil {
+		req := sdk.ScanRequest{Dirs: []sdk.Path{sdk.Root}, Fields: sdk.FieldTarget | sdk.FieldMark}
+		if err := m.Target.Scan(ctx, req, &others); err != nil {
 			return fmt.Errorf("look at the secondary: %w", err)
 		}
 		return nil
@@ -75,9 +75,9 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		}
 		now.Adopted = m.Session.Adopted
 	default:
-		now.Adopted = m.ours(now.Primary.Root, root.mark, strangers.count)
-		if m.empty && strangers.self.Type == sdk.TypeDir {
-			m.bare = &bareRoot{self: strangers.self, at: begun}
+		now.Adopted = m.ours(now.Primary.Root, root.mark, others.found)
+		if m.empty && others.self.Type == sdk.TypeDir {
+			m.bare = &bareRoot{self: others.self, at: begun}
 		}
 	}
 	if now == m.Session && !m.Adopt {
@@ -92,11 +92,11 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 
 // ours reports whether the secondary may be taken for this mirror's without a
 // word: it is empty, or its root has a mark of this primary.
-func (m *Mirror) ours(primary sdk.FileID, mark []byte, strangers int64) bool {
+func (m *Mirror) ours(primary sdk.FileID, mark []byte, strangers bool) bool {
 	if mark, err := crawl.DecodeMark(mark); err == nil && mark.Dir == primary {
 		return true
 	}
-	m.empty = strangers == 0
+	m.empty = !strangers
 	return m.empty
 }
 

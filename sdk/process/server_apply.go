@@ -78,7 +78,8 @@ type applyParts struct {
 // receiveParts receives messages until the end of a list, or enough of them.
 // There are none at the end of the stream.
 func receiveParts(stream applyServer) (in applyParts, err error) {
-	for more := true; more && len(in.sizes) < maxParts; {
+	bytes := 0
+	for more := true; more && len(in.sizes) < maxParts && bytes < maxParts*maxRequest; {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return in, nil
@@ -102,6 +103,7 @@ func receiveParts(stream applyServer) (in applyParts, err error) {
 				in.bad = badInput("apply", err)
 			}
 			in.ops = append(in.ops, op)
+			bytes += opSize(&op)
 		}
 		if in.bad != nil {
 			in.ops = in.ops[:before]

@@ -41,7 +41,7 @@ func (s *driverServer) Open(ctx context.Context, m *wirepb.OpenRequest) (*wirepb
 	if m.Role == uint32(sdk.Secondary) {
 		features |= sdk.SyncsInLists
 	}
-	return &wirepb.OpenReply{Resource: id, Features: uint32(features), Endpoint: endpointToWire(info.Endpoint)}, nil
+	return &wirepb.OpenReply{Resource: id, Features: uint32(features), Endpoint: endpointToWire(info.Endpoint), Volume: uuidToWire(info.Volume)}, nil
 }
 
 func (s *driverServer) open(ctx context.Context, m *wirepb.OpenRequest) (uint64, sdk.Info, error) {

@@ -54,6 +54,9 @@ type OpenRequest struct {
 	// MarkKey names the mirror in the marks of a secondary, so that marks of
 	// different mirrors do not mix: up to 32 of [a-z0-9].
 	MarkKey string
+	// Volume is the primary's [Info.Volume], told to a secondary: a target with
+	// HasNative keeps the primary's native xtimes under that name.
+	Volume UUID
 }
 
 // Driver opens resources. Its methods may be called concurrently.
@@ -84,17 +87,19 @@ type Features uint32
 // The features. A target that lacks one is not asked for it, and the host does
 // not hold the difference against it.
 const (
-	CanOwner      Features = 1 << iota // any owner and group
-	CanDevices                         // character and block devices
-	CanXattrs                          // extended attributes, user.*
-	CanTrusted                         // trusted.* and security.* attributes
-	CanACL                             // POSIX ACLs
-	CanHardlinks                       // hard links
-	CanMarks                           // marks on directories
-	CanSpecial                         // fifos and sockets
-	FineMtime                          // modification times to the nanosecond
-	KeepsEntries                       // lets no entry be removed or moved but the program's own; the host does not try
-	featuresKnown = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries
+	CanOwner        Features = 1 << iota // any owner and group
+	CanDevices                           // character and block devices
+	CanXattrs                            // extended attributes, user.*
+	CanTrusted                           // trusted.* and security.* attributes
+	CanACL                               // POSIX ACLs
+	CanHardlinks                         // hard links
+	CanMarks                             // marks on directories
+	CanSpecial                           // fifos and sockets
+	FineMtime                            // modification times to the nanosecond
+	KeepsEntries                         // lets no entry be removed or moved but the program's own; the host does not try
+	HasNative                            // a source tells native xtimes, a target keeps those of OpenRequest.Volume
+	KeepsVolumeMark                      // a target whose root carries volume marks, by which it can be a primary in turn
+	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark
 )
 
 // Known drops the bits that this version does not know.
@@ -125,6 +130,8 @@ func (e Endpoint) Local() bool { return e.Path != "" && len(e.Shell) == 0 }
 type Info struct {
 	Features Features
 	Endpoint Endpoint
+	// Volume is the one whose native xtimes a source with HasNative tells.
+	Volume UUID
 }
 
 // ScanRequest asks for the entries of many directories.
@@ -180,6 +187,9 @@ type Beacon struct {
 	// Window is how long before Now a Ctime may lie and yet be given out again,
 	// to a change that is still to come.
 	Window time.Duration
+	// Index is what the native xtimes of a source with HasNative belong to, as of
+	// now. Its Volume is that of Info for as long as the resource is open.
+	Index VolumeMark
 }
 
 // Source is the primary side.

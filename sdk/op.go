@@ -13,19 +13,20 @@ type OpKind uint8
 // is seen until the new one is. A directory in the way is an error of
 // KindChanged; the host removes it first where it wants that.
 const (
-	OpMkdir      OpKind = iota + 1 // make directory Path, mode 0700 until its Meta is set; no error if it is a directory already
-	OpSymlink                      // make Path a symlink to Target, with Meta
-	OpMknod                        // make Path a fifo, socket or device of Type, with Meta
-	OpLink                         // make Path a hard link to the object at From
-	OpRename                       // move From to Path
-	OpRemove                       // remove Path, which is not a directory; no error if it is gone
-	OpRemoveTree                   // remove Path and all below it; no error if it is gone
-	OpSetMeta                      // set Path's Meta
-	OpSetMark                      // set directory Path's mark to Mark; an empty Mark removes it
+	OpMkdir         OpKind = iota + 1 // make directory Path, mode 0700 until its Meta is set; no error if it is a directory already
+	OpSymlink                         // make Path a symlink to Target, with Meta
+	OpMknod                           // make Path a fifo, socket or device of Type, with Meta
+	OpLink                            // make Path a hard link to the object at From
+	OpRename                          // move From to Path
+	OpRemove                          // remove Path, which is not a directory; no error if it is gone
+	OpRemoveTree                      // remove Path and all below it; no error if it is gone
+	OpSetMeta                         // set Path's Meta
+	OpSetMark                         // set directory Path's mark to Mark; an empty Mark removes it. Native, if there is one, is kept beside it
+	OpSetVolumeMark                   // renew VolumeMark on the root, which Path is; only with KeepsVolumeMark
 	opEnd
 )
 
-var opNames = [...]string{"", "mkdir", "symlink", "mknod", "link", "rename", "remove", "remove-tree", "set-meta", "set-mark"}
+var opNames = [...]string{"", "mkdir", "symlink", "mknod", "link", "rename", "remove", "remove-tree", "set-meta", "set-mark", "set-volume-mark"}
 
 // String gives the operation's name.
 func (k OpKind) String() string {
@@ -65,15 +66,17 @@ func MetaOf(e *Entry, mask MetaMask) Meta {
 
 // Op is one operation on a target.
 type Op struct {
-	Kind   OpKind
-	Path   Path
-	From   Path   // OpLink, OpRename
-	Target string // OpSymlink
-	Type   Type   // OpMknod
-	Major  uint32 // OpMknod
-	Minor  uint32 // OpMknod
-	Meta   Meta   // OpSymlink, OpMknod, OpSetMeta
-	Mark   []byte // OpSetMark
+	Kind       OpKind
+	Path       Path
+	From       Path        // OpLink, OpRename
+	Target     string      // OpSymlink
+	Type       Type        // OpMknod
+	Major      uint32      // OpMknod
+	Minor      uint32      // OpMknod
+	Meta       Meta        // OpSymlink, OpMknod, OpSetMeta
+	Mark       []byte      // OpSetMark
+	Native     NativeXTime // OpSetMark; only with HasNative
+	VolumeMark VolumeMark  // OpSetVolumeMark
 }
 
 // MaxMark is the longest mark, in bytes.
@@ -96,7 +99,7 @@ func (o *Op) Validate() error {
 		}
 	}
 	switch o.Kind {
-	case OpSetMeta, OpSetMark, OpMkdir:
+	case OpSetMeta, OpSetMark, OpSetVolumeMark, OpMkdir:
 	default:
 		if o.Path == Root {
 			return fmt.Errorf("%s: the root cannot be made or removed", o.Kind)
@@ -107,6 +110,8 @@ func (o *Op) Validate() error {
 		return fmt.Errorf("%s %q: %s is no special file", o.Kind, o.Path, o.Type)
 	case o.Kind == OpSymlink && (o.Target == "" || strings.IndexByte(o.Target, 0) >= 0):
 		return fmt.Errorf("%s %q: unusable target", o.Kind, o.Path)
+	case o.Kind == OpSetVolumeMark && (o.Path != Root || o.VolumeMark.IsZero()):
+		return fmt.Errorf("%s %q: not a volume's mark on the root", o.Kind, o.Path)
 	case len(o.Mark) > MaxMark:
 		return fmt.Errorf("%s %q: mark of %d bytes", o.Kind, o.Path, len(o.Mark))
 	case o.Meta.Perm&^PermMask != 0 || o.Meta.Mtime.Nsec >= 1e9 || o.Meta.Mask&^MetaAll != 0:

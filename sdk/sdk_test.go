@@ -140,12 +140,13 @@ func TestOpValidate(t *testing.T) {
 		{Kind: OpRename, Path: "a", From: Root}, {Kind: OpLink, Path: "a", From: "/etc/passwd"}, {Kind: OpSymlink, Path: "a"},
 		{Kind: OpMknod, Path: "a", Type: TypeDir}, {Kind: OpSetMark, Path: "a", Mark: make([]byte, MaxMark+1)},
 		{Kind: OpSetMeta, Path: "a", Meta: Meta{Mask: 0x80}},
+		{Kind: OpSetVolumeMark, Path: Root}, {Kind: OpSetVolumeMark, Path: "a", VolumeMark: VolumeMark{Volume: UUID{1}}},
 	} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v passed", bad)
 		}
 	}
-	for _, good := range []Op{{Kind: OpSetMark, Path: Root}, {Kind: OpSetMeta, Path: Root}, {Kind: OpRename, From: "a", Path: "b/c"}, {Kind: OpSymlink, Path: "a", Target: "../.."}} {
+	for _, good := range []Op{{Kind: OpSetMark, Path: Root}, {Kind: OpSetVolumeMark, Path: Root, VolumeMark: VolumeMark{Volume: UUID{1}}}, {Kind: OpSetMeta, Path: Root}, {Kind: OpRename, From: "a", Path: "b/c"}, {Kind: OpSymlink, Path: "a", Target: "../.."}} {
 		if err := good.Validate(); err != nil {
 			t.Error(err)
 		}

@@ -82,7 +82,7 @@ func (t *guardedTarget) judge(op *sdk.Op) *sdk.Error {
 		if !staged(op.From) {
 			return t.policy.refuse(op.Kind.String(), op.From, "move anything away")
 		}
-	case sdk.OpMkdir, sdk.OpSymlink, sdk.OpMknod, sdk.OpLink, sdk.OpSetMeta, sdk.OpSetMark:
+	case sdk.OpMkdir, sdk.OpSymlink, sdk.OpMknod, sdk.OpLink, sdk.OpSetMeta, sdk.OpSetMark, sdk.OpSetVolumeMark:
 	default:
 		return t.policy.refuse(op.Kind.String(), op.Path, "do that")
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,12 +48,12 @@ func TestCheckAndOpen(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	s := source(t, d, "x", nil)
-	wantInfo := sdk.Info{Features: sdk.CanOwner, Endpoint: sdk.Endpoint{Path: "/x"}}
+	wantInfo := sdk.Info{Features: sdk.CanOwner, Endpoint: sdk.Endpoint{Path: "/x"}, Volume: sdk.UUID{7}}
 	if diff := cmp.Diff(wantInfo, s.Info()); diff != "" {
 		t.Error(diff)
 	}
 	b, err := s.Beacon(t.Context())
-	if diff := cmp.Diff(sdk.Beacon{Now: sdk.Time{Sec: -5, Nsec: 6}, Window: time.Millisecond}, b); diff != "" || err != nil {
+	if diff := cmp.Diff(fakeBeacon(), b); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

@@ -109,6 +109,9 @@ func (d *driverClient) open(ctx context.Context, req sdk.OpenRequest) (*resource
 	}
 	r := &resourceClient{link: d.link, rpc: rpcpb.NewResourceClient(d.link.conn), id: reply.Resource}
 	r.info.Features = sdk.Features(reply.Features).Known()
+	if r.info.Volume, err = uuidFromWire(reply.Volume); err != nil {
+		return nil, errors.Join(badReply("open", err), r.Close())
+	}
 	if r.info.Endpoint, err = endpointFromWire(reply.Endpoint); err != nil {
 		return nil, errors.Join(badReply("open", err), r.Close())
 	}

@@ -33,7 +33,11 @@ func (s *sourceClient) Beacon(ctx context.Context) (sdk.Beacon, error) {
 	if m.NowNsec >= 1e9 || m.Window < 0 {
 		return sdk.Beacon{}, badReply("read clock", errors.New("time out of range"))
 	}
-	return sdk.Beacon{Now: sdk.Time{Sec: m.NowSec, Nsec: m.NowNsec}, Window: time.Duration(m.Window)}, nil
+	index, err := volumeMarkFromWire(m.Index)
+	if err != nil {
+		return sdk.Beacon{}, badReply("read clock", err)
+	}
+	return sdk.Beacon{Now: sdk.Time{Sec: m.NowSec, Nsec: m.NowNsec}, Window: time.Duration(m.Window), Index: index}, nil
 }
 
 // Read implements [sdk.Source].

@@ -92,7 +92,7 @@ func openToWire(req sdk.OpenRequest) (*wirepb.OpenRequest, error) {
 	}
 	return &wirepb.OpenRequest{
 		Scheme: []byte(req.Address.Scheme), Rest: []byte(req.Address.Rest),
-		Role: uint32(req.Role), Config: config, MarkKey: []byte(req.MarkKey),
+		Role: uint32(req.Role), Config: config, MarkKey: []byte(req.MarkKey), Volume: uuidToWire(req.Volume),
 	}, nil
 }
 
@@ -110,6 +110,9 @@ func openFromWire(m *wirepb.OpenRequest, d sdk.Descriptor) (sdk.OpenRequest, err
 	}
 	if !validMarkKey(req.MarkKey) {
 		return req, fmt.Errorf("mark key %q", req.MarkKey)
+	}
+	if req.Volume, err = uuidFromWire(m.Volume); err != nil {
+		return req, err
 	}
 	req.Config, err = d.Schema.Unmarshal(m.Config)
 	return req, err

@@ -57,6 +57,10 @@ func opToWire(o *sdk.Op) *wirepb.Op {
 	switch o.Kind {
 	case sdk.OpSymlink, sdk.OpMknod, sdk.OpSetMeta:
 		out.Meta = metaToWire(&o.Meta)
+	case sdk.OpSetMark:
+		out.Native = nativeToWire(o.Native)
+	case sdk.OpSetVolumeMark:
+		out.VolumeMark = volumeMarkToWire(o.VolumeMark)
 	}
 	return out
 }
@@ -74,9 +78,14 @@ func opFromWire(m *wirepb.Op) (sdk.Op, error) {
 	if err != nil {
 		return sdk.Op{}, fmt.Errorf("%s %q: %w", kind, m.Path, err)
 	}
+	mark, err := volumeMarkFromWire(m.VolumeMark)
+	if err != nil {
+		return sdk.Op{}, fmt.Errorf("%s %q: %w", kind, m.Path, err)
+	}
 	o := sdk.Op{
 		Kind: kind, Path: sdk.Path(m.Path), From: sdk.Path(m.From), Target: string(m.Target),
 		Type: typ, Major: m.Major, Minor: m.Minor, Meta: meta, Mark: m.Mark,
+		Native: nativeFromWire(m.Native), VolumeMark: mark,
 	}
 	return o, o.Validate()
 }

@@ -73,7 +73,7 @@ var (
 )
 
 func (r *fakeResource) Info() sdk.Info {
-	return sdk.Info{Features: sdk.CanOwner | 1<<30, Endpoint: sdk.Endpoint{Path: "/x"}}
+	return sdk.Info{Features: sdk.CanOwner | 1<<30, Endpoint: sdk.Endpoint{Path: "/x"}, Volume: sdk.UUID{7}}
 }
 
 func (r *fakeResource) Identity(ctx context.Context) (sdk.Identity, error) {
@@ -167,8 +167,15 @@ func (r *fakeResource) Close() error {
 	return nil
 }
 
+func fakeBeacon() sdk.Beacon {
+	return sdk.Beacon{
+		Now: sdk.Time{Sec: -5, Nsec: 6}, Window: time.Millisecond,
+		Index: sdk.VolumeMark{Volume: sdk.UUID{7}, Since: sdk.NativeXTime{Sec: 1<<32 - 1, Usec: 8}, Until: sdk.Time{Sec: 9, Nsec: 10}},
+	}
+}
+
 func (r *fakeResource) Beacon(context.Context) (sdk.Beacon, error) {
-	return sdk.Beacon{Now: sdk.Time{Sec: -5, Nsec: 6}, Window: time.Millisecond}, nil
+	return fakeBeacon(), nil
 }
 
 func (r *fakeResource) Read(ctx context.Context, paths []sdk.Path, sink sdk.ReadSink) error {

@@ -53,6 +53,7 @@ func (s *resourceServer) Beacon(ctx context.Context, m *wirepb.ResourceRequest) 
 		}
 		b, err := h.source.Beacon(ctx)
 		out.NowSec, out.NowNsec, out.Window = b.Now.Sec, b.Now.Nsec, int64(b.Window)
+		out.Index = volumeMarkToWire(b.Index)
 		return err
 	})
 	return out, err

@@ -15,7 +15,8 @@ const (
 	flagMark
 	flagErr
 	flagMount
-	flagsKnown = flagDevice | flagTarget | flagXattrs | flagMark | flagErr | flagMount
+	flagNative
+	flagsKnown = flagDevice | flagTarget | flagXattrs | flagMark | flagErr | flagMount | flagNative
 )
 
 // maxTarget is the longest target of a symlink that fits a row.
@@ -66,6 +67,9 @@ func flagsOf(e *sdk.Entry) byte {
 	if e.Mount {
 		f |= flagMount
 	}
+	if !e.Native.IsZero() {
+		f |= flagNative
+	}
 	return f
 }
 
@@ -107,6 +111,9 @@ func appendEntry(b []byte, e *sdk.Entry) []byte {
 	}
 	if flags&flagMark != 0 {
 		b = appendStr(b, string(e.Mark))
+	}
+	if flags&flagNative != 0 {
+		b, _ = e.Native.AppendBinary(b)
 	}
 	return b
 }
@@ -150,6 +157,11 @@ func (c *cursor) entry(e *sdk.Entry) error {
 	}
 	if flags&flagMark != 0 {
 		e.Mark = append([]byte{}, c.str()...)
+	}
+	if flags&flagNative != 0 {
+		if x := c.take(sdk.NativeXTimeSize); x != nil {
+			e.Native = sdk.NativeXTimeFrom(x)
+		}
 	}
 	e.Mount = flags&flagMount != 0
 	if c.bad {

@@ -22,6 +22,7 @@ func samples() []sdk.Entry {
 		{Name: "b\xff\n\x01", Type: sdk.TypeSymlink, Target: strings.Repeat("t", 4095)},
 		{Name: "c", Type: sdk.TypeDir, Mount: true, Mark: []byte{}},
 		{Name: "d", Type: sdk.TypeDir, Mark: bytes.Repeat([]byte{7}, sdk.MaxMark)},
+		{Name: "dn", Type: sdk.TypeDir, Native: sdk.NativeXTime{Sec: 1<<32 - 1, Usec: 999_999}},
 		{Name: "e", Type: sdk.TypeChar, Major: 5},
 		{Name: "f", Err: &sdk.Error{Kind: sdk.KindPermission, Op: "stat", Path: "x/f", Errno: 13, Msg: "no"}},
 		{Name: "g", Type: sdk.TypeRegular, Xattrs: []sdk.Xattr{{Name: "user.a", Value: []byte{}}, {Name: "user.b", Value: make([]byte, sdk.MaxXattrValue)}}},

@@ -82,7 +82,7 @@ func (x FileEvent_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FileEvent_Kind.Descriptor instead.
 func (FileEvent_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{21, 0}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{23, 0}
 }
 
 // Error is an sdk.Error. In a reply it is the outcome of the call.
@@ -433,6 +433,7 @@ type OpenRequest struct {
 	Role          uint32                 `protobuf:"varint,3,opt,name=role,proto3" json:"role,omitempty"`
 	Config        []byte                 `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"` // JSON, as sdk/schema writes it
 	MarkKey       []byte                 `protobuf:"bytes,5,opt,name=mark_key,json=markKey,proto3" json:"mark_key,omitempty"`
+	Volume        []byte                 `protobuf:"bytes,6,opt,name=volume,proto3" json:"volume,omitempty"` // UUID
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -498,6 +499,13 @@ func (x *OpenRequest) GetConfig() []byte {
 func (x *OpenRequest) GetMarkKey() []byte {
 	if x != nil {
 		return x.MarkKey
+	}
+	return nil
+}
+
+func (x *OpenRequest) GetVolume() []byte {
+	if x != nil {
+		return x.Volume
 	}
 	return nil
 }
@@ -612,6 +620,7 @@ type OpenReply struct {
 	Features      uint32                 `protobuf:"varint,2,opt,name=features,proto3" json:"features,omitempty"`
 	Endpoint      *Endpoint              `protobuf:"bytes,3,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	Error         *Error                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Volume        []byte                 `protobuf:"bytes,5,opt,name=volume,proto3" json:"volume,omitempty"` // UUID
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -670,6 +679,13 @@ func (x *OpenReply) GetEndpoint() *Endpoint {
 func (x *OpenReply) GetError() *Error {
 	if x != nil {
 		return x.Error
+	}
+	return nil
+}
+
+func (x *OpenReply) GetVolume() []byte {
+	if x != nil {
+		return x.Volume
 	}
 	return nil
 }
@@ -837,6 +853,7 @@ type BeaconReply struct {
 	NowNsec       uint32                 `protobuf:"varint,2,opt,name=now_nsec,json=nowNsec,proto3" json:"now_nsec,omitempty"`
 	Window        int64                  `protobuf:"varint,3,opt,name=window,proto3" json:"window,omitempty"` // nanoseconds
 	Error         *Error                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Index         *VolumeMark            `protobuf:"bytes,5,opt,name=index,proto3" json:"index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -899,6 +916,133 @@ func (x *BeaconReply) GetError() *Error {
 	return nil
 }
 
+func (x *BeaconReply) GetIndex() *VolumeMark {
+	if x != nil {
+		return x.Index
+	}
+	return nil
+}
+
+type NativeXTime struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sec           uint32                 `protobuf:"varint,1,opt,name=sec,proto3" json:"sec,omitempty"`
+	Usec          uint32                 `protobuf:"varint,2,opt,name=usec,proto3" json:"usec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NativeXTime) Reset() {
+	*x = NativeXTime{}
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NativeXTime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NativeXTime) ProtoMessage() {}
+
+func (x *NativeXTime) ProtoReflect() protoreflect.Message {
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NativeXTime.ProtoReflect.Descriptor instead.
+func (*NativeXTime) Descriptor() ([]byte, []int) {
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *NativeXTime) GetSec() uint32 {
+	if x != nil {
+		return x.Sec
+	}
+	return 0
+}
+
+func (x *NativeXTime) GetUsec() uint32 {
+	if x != nil {
+		return x.Usec
+	}
+	return 0
+}
+
+type VolumeMark struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Volume        []byte                 `protobuf:"bytes,1,opt,name=volume,proto3" json:"volume,omitempty"` // UUID
+	Since         *NativeXTime           `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	UntilSec      int64                  `protobuf:"varint,3,opt,name=until_sec,json=untilSec,proto3" json:"until_sec,omitempty"`
+	UntilNsec     uint32                 `protobuf:"varint,4,opt,name=until_nsec,json=untilNsec,proto3" json:"until_nsec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VolumeMark) Reset() {
+	*x = VolumeMark{}
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VolumeMark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VolumeMark) ProtoMessage() {}
+
+func (x *VolumeMark) ProtoReflect() protoreflect.Message {
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VolumeMark.ProtoReflect.Descriptor instead.
+func (*VolumeMark) Descriptor() ([]byte, []int) {
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *VolumeMark) GetVolume() []byte {
+	if x != nil {
+		return x.Volume
+	}
+	return nil
+}
+
+func (x *VolumeMark) GetSince() *NativeXTime {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *VolumeMark) GetUntilSec() int64 {
+	if x != nil {
+		return x.UntilSec
+	}
+	return 0
+}
+
+func (x *VolumeMark) GetUntilNsec() uint32 {
+	if x != nil {
+		return x.UntilNsec
+	}
+	return 0
+}
+
 // PathsRequest asks about entries: directories for Scan, anything for Stat,
 // regular files for Read.
 type PathsRequest struct {
@@ -912,7 +1056,7 @@ type PathsRequest struct {
 
 func (x *PathsRequest) Reset() {
 	*x = PathsRequest{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[13]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1068,7 @@ func (x *PathsRequest) String() string {
 func (*PathsRequest) ProtoMessage() {}
 
 func (x *PathsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[13]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1081,7 @@ func (x *PathsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathsRequest.ProtoReflect.Descriptor instead.
 func (*PathsRequest) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{13}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PathsRequest) GetResource() uint64 {
@@ -972,7 +1116,7 @@ type RowsReply struct {
 
 func (x *RowsReply) Reset() {
 	*x = RowsReply{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[14]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1128,7 @@ func (x *RowsReply) String() string {
 func (*RowsReply) ProtoMessage() {}
 
 func (x *RowsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[14]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1141,7 @@ func (x *RowsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowsReply.ProtoReflect.Descriptor instead.
 func (*RowsReply) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{14}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RowsReply) GetRows() []byte {
@@ -1024,7 +1168,7 @@ type Xattr struct {
 
 func (x *Xattr) Reset() {
 	*x = Xattr{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[15]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1180,7 @@ func (x *Xattr) String() string {
 func (*Xattr) ProtoMessage() {}
 
 func (x *Xattr) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[15]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1193,7 @@ func (x *Xattr) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Xattr.ProtoReflect.Descriptor instead.
 func (*Xattr) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{15}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Xattr) GetName() []byte {
@@ -1081,7 +1225,7 @@ type Meta struct {
 
 func (x *Meta) Reset() {
 	*x = Meta{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[16]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1093,7 +1237,7 @@ func (x *Meta) String() string {
 func (*Meta) ProtoMessage() {}
 
 func (x *Meta) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[16]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1106,7 +1250,7 @@ func (x *Meta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Meta.ProtoReflect.Descriptor instead.
 func (*Meta) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{16}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Meta) GetMask() uint32 {
@@ -1169,13 +1313,15 @@ type Op struct {
 	Minor         uint32                 `protobuf:"varint,7,opt,name=minor,proto3" json:"minor,omitempty"`
 	Meta          *Meta                  `protobuf:"bytes,8,opt,name=meta,proto3" json:"meta,omitempty"`
 	Mark          []byte                 `protobuf:"bytes,9,opt,name=mark,proto3" json:"mark,omitempty"`
+	Native        *NativeXTime           `protobuf:"bytes,10,opt,name=native,proto3" json:"native,omitempty"`
+	VolumeMark    *VolumeMark            `protobuf:"bytes,11,opt,name=volume_mark,json=volumeMark,proto3" json:"volume_mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Op) Reset() {
 	*x = Op{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[17]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1187,7 +1333,7 @@ func (x *Op) String() string {
 func (*Op) ProtoMessage() {}
 
 func (x *Op) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[17]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1200,7 +1346,7 @@ func (x *Op) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Op.ProtoReflect.Descriptor instead.
 func (*Op) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{17}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Op) GetKind() uint32 {
@@ -1266,6 +1412,20 @@ func (x *Op) GetMark() []byte {
 	return nil
 }
 
+func (x *Op) GetNative() *NativeXTime {
+	if x != nil {
+		return x.Native
+	}
+	return nil
+}
+
+func (x *Op) GetVolumeMark() *VolumeMark {
+	if x != nil {
+		return x.VolumeMark
+	}
+	return nil
+}
+
 type OpResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Error         *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"` // an empty path in it is the operation's
@@ -1276,7 +1436,7 @@ type OpResult struct {
 
 func (x *OpResult) Reset() {
 	*x = OpResult{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[18]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1448,7 @@ func (x *OpResult) String() string {
 func (*OpResult) ProtoMessage() {}
 
 func (x *OpResult) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[18]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1461,7 @@ func (x *OpResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpResult.ProtoReflect.Descriptor instead.
 func (*OpResult) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{18}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OpResult) GetError() *Error {
@@ -1329,7 +1489,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[19]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1501,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[19]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1514,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{19}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ApplyRequest) GetResource() uint64 {
@@ -1388,7 +1548,7 @@ type ApplyReply struct {
 
 func (x *ApplyReply) Reset() {
 	*x = ApplyReply{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[20]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1560,7 @@ func (x *ApplyReply) String() string {
 func (*ApplyReply) ProtoMessage() {}
 
 func (x *ApplyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[20]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1573,7 @@ func (x *ApplyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyReply.ProtoReflect.Descriptor instead.
 func (*ApplyReply) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{20}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ApplyReply) GetResults() []*OpResult {
@@ -1449,7 +1609,7 @@ type FileEvent struct {
 
 func (x *FileEvent) Reset() {
 	*x = FileEvent{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[21]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1621,7 @@ func (x *FileEvent) String() string {
 func (*FileEvent) ProtoMessage() {}
 
 func (x *FileEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[21]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1634,7 @@ func (x *FileEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileEvent.ProtoReflect.Descriptor instead.
 func (*FileEvent) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{21}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FileEvent) GetKind() FileEvent_Kind {
@@ -1557,7 +1717,7 @@ type ReadReply struct {
 
 func (x *ReadReply) Reset() {
 	*x = ReadReply{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[22]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1729,7 @@ func (x *ReadReply) String() string {
 func (*ReadReply) ProtoMessage() {}
 
 func (x *ReadReply) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[22]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1742,7 @@ func (x *ReadReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadReply.ProtoReflect.Descriptor instead.
 func (*ReadReply) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{22}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReadReply) GetEvents() []*FileEvent {
@@ -1610,7 +1770,7 @@ type WriteRequest struct {
 
 func (x *WriteRequest) Reset() {
 	*x = WriteRequest{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[23]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1782,7 @@ func (x *WriteRequest) String() string {
 func (*WriteRequest) ProtoMessage() {}
 
 func (x *WriteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[23]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1795,7 @@ func (x *WriteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteRequest.ProtoReflect.Descriptor instead.
 func (*WriteRequest) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{23}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WriteRequest) GetResource() uint64 {
@@ -1664,7 +1824,7 @@ type WriteReply struct {
 
 func (x *WriteReply) Reset() {
 	*x = WriteReply{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[24]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1836,7 @@ func (x *WriteReply) String() string {
 func (*WriteReply) ProtoMessage() {}
 
 func (x *WriteReply) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[24]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1849,7 @@ func (x *WriteReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WriteReply.ProtoReflect.Descriptor instead.
 func (*WriteReply) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{24}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WriteReply) GetResults() []*OpResult {
@@ -1715,7 +1875,7 @@ type TransferCheckRequest struct {
 
 func (x *TransferCheckRequest) Reset() {
 	*x = TransferCheckRequest{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[25]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1887,7 @@ func (x *TransferCheckRequest) String() string {
 func (*TransferCheckRequest) ProtoMessage() {}
 
 func (x *TransferCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[25]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +1900,7 @@ func (x *TransferCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferCheckRequest.ProtoReflect.Descriptor instead.
 func (*TransferCheckRequest) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{25}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TransferCheckRequest) GetConfig() []byte {
@@ -1764,7 +1924,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[26]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1936,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[26]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1949,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{26}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *File) GetName() []byte {
@@ -1846,7 +2006,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[27]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1858,7 +2018,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[27]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1871,7 +2031,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{27}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Job) GetSource() *Endpoint {
@@ -1914,7 +2074,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[28]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2086,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[28]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2099,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{28}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RunRequest) GetJob() *Job {
@@ -1967,7 +2127,7 @@ type FileResult struct {
 
 func (x *FileResult) Reset() {
 	*x = FileResult{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[29]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2139,7 @@ func (x *FileResult) String() string {
 func (*FileResult) ProtoMessage() {}
 
 func (x *FileResult) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[29]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2152,7 @@ func (x *FileResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileResult.ProtoReflect.Descriptor instead.
 func (*FileResult) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{29}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FileResult) GetName() []byte {
@@ -2027,7 +2187,7 @@ type RunReply struct {
 
 func (x *RunReply) Reset() {
 	*x = RunReply{}
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[30]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2039,7 +2199,7 @@ func (x *RunReply) String() string {
 func (*RunReply) ProtoMessage() {}
 
 func (x *RunReply) ProtoReflect() protoreflect.Message {
-	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[30]
+	mi := &file_gsyncd_plugin_v1_messages_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2052,7 +2212,7 @@ func (x *RunReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReply.ProtoReflect.Descriptor instead.
 func (*RunReply) Descriptor() ([]byte, []int) {
-	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{30}
+	return file_gsyncd_plugin_v1_messages_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RunReply) GetResults() []*FileResult {
@@ -2106,25 +2266,27 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\fR\aversion\x12\x16\n" +
 	"\x06remote\x18\x03 \x01(\bR\x06remote\x12\x14\n" +
 	"\x05delta\x18\x04 \x01(\bR\x05delta\x12\x16\n" +
-	"\x06schema\x18\x05 \x01(\fR\x06schema\"\x80\x01\n" +
+	"\x06schema\x18\x05 \x01(\fR\x06schema\"\x98\x01\n" +
 	"\vOpenRequest\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\fR\x06scheme\x12\x12\n" +
 	"\x04rest\x18\x02 \x01(\fR\x04rest\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\rR\x04role\x12\x16\n" +
 	"\x06config\x18\x04 \x01(\fR\x06config\x12\x19\n" +
-	"\bmark_key\x18\x05 \x01(\fR\amarkKey\"{\n" +
+	"\bmark_key\x18\x05 \x01(\fR\amarkKey\x12\x16\n" +
+	"\x06volume\x18\x06 \x01(\fR\x06volume\"{\n" +
 	"\n" +
 	"CheckReply\x12>\n" +
 	"\vdiagnostics\x18\x01 \x03(\v2\x1c.gsyncd.plugin.v1.DiagnosticR\vdiagnostics\x12-\n" +
 	"\x05error\x18\x02 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\"4\n" +
 	"\bEndpoint\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12\x14\n" +
-	"\x05shell\x18\x02 \x03(\fR\x05shell\"\xaa\x01\n" +
+	"\x05shell\x18\x02 \x03(\fR\x05shell\"\xc2\x01\n" +
 	"\tOpenReply\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\x04R\bresource\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x01(\rR\bfeatures\x126\n" +
 	"\bendpoint\x18\x03 \x01(\v2\x1a.gsyncd.plugin.v1.EndpointR\bendpoint\x12-\n" +
-	"\x05error\x18\x04 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\"-\n" +
+	"\x05error\x18\x04 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\x12\x16\n" +
+	"\x06volume\x18\x05 \x01(\fR\x06volume\"-\n" +
 	"\x0fResourceRequest\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\x04R\bresource\"<\n" +
 	"\vStatusReply\x12-\n" +
@@ -2135,12 +2297,23 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"filesystem\x12\x10\n" +
 	"\x03ino\x18\x02 \x01(\x04R\x03ino\x12\x10\n" +
 	"\x03gen\x18\x03 \x01(\x04R\x03gen\x12-\n" +
-	"\x05error\x18\x04 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\"\x88\x01\n" +
+	"\x05error\x18\x04 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\"\xbc\x01\n" +
 	"\vBeaconReply\x12\x17\n" +
 	"\anow_sec\x18\x01 \x01(\x03R\x06nowSec\x12\x19\n" +
 	"\bnow_nsec\x18\x02 \x01(\rR\anowNsec\x12\x16\n" +
 	"\x06window\x18\x03 \x01(\x03R\x06window\x12-\n" +
-	"\x05error\x18\x04 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\"X\n" +
+	"\x05error\x18\x04 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\x122\n" +
+	"\x05index\x18\x05 \x01(\v2\x1c.gsyncd.plugin.v1.VolumeMarkR\x05index\"3\n" +
+	"\vNativeXTime\x12\x10\n" +
+	"\x03sec\x18\x01 \x01(\rR\x03sec\x12\x12\n" +
+	"\x04usec\x18\x02 \x01(\rR\x04usec\"\x95\x01\n" +
+	"\n" +
+	"VolumeMark\x12\x16\n" +
+	"\x06volume\x18\x01 \x01(\fR\x06volume\x123\n" +
+	"\x05since\x18\x02 \x01(\v2\x1d.gsyncd.plugin.v1.NativeXTimeR\x05since\x12\x1b\n" +
+	"\tuntil_sec\x18\x03 \x01(\x03R\buntilSec\x12\x1d\n" +
+	"\n" +
+	"until_nsec\x18\x04 \x01(\rR\tuntilNsec\"X\n" +
 	"\fPathsRequest\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\x04R\bresource\x12\x14\n" +
 	"\x05paths\x18\x02 \x03(\fR\x05paths\x12\x16\n" +
@@ -2159,7 +2332,7 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\tmtime_sec\x18\x05 \x01(\x03R\bmtimeSec\x12\x1d\n" +
 	"\n" +
 	"mtime_nsec\x18\x06 \x01(\rR\tmtimeNsec\x12/\n" +
-	"\x06xattrs\x18\a \x03(\v2\x17.gsyncd.plugin.v1.XattrR\x06xattrs\"\xd8\x01\n" +
+	"\x06xattrs\x18\a \x03(\v2\x17.gsyncd.plugin.v1.XattrR\x06xattrs\"\xce\x02\n" +
 	"\x02Op\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
@@ -2169,7 +2342,11 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\x05major\x18\x06 \x01(\rR\x05major\x12\x14\n" +
 	"\x05minor\x18\a \x01(\rR\x05minor\x12*\n" +
 	"\x04meta\x18\b \x01(\v2\x16.gsyncd.plugin.v1.MetaR\x04meta\x12\x12\n" +
-	"\x04mark\x18\t \x01(\fR\x04mark\"M\n" +
+	"\x04mark\x18\t \x01(\fR\x04mark\x125\n" +
+	"\x06native\x18\n" +
+	" \x01(\v2\x1d.gsyncd.plugin.v1.NativeXTimeR\x06native\x12=\n" +
+	"\vvolume_mark\x18\v \x01(\v2\x1c.gsyncd.plugin.v1.VolumeMarkR\n" +
+	"volumeMark\"M\n" +
 	"\bOpResult\x12-\n" +
 	"\x05error\x18\x01 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\x12\x12\n" +
 	"\x04lost\x18\x02 \x01(\rR\x04lost\"f\n" +
@@ -2249,7 +2426,7 @@ func file_gsyncd_plugin_v1_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_gsyncd_plugin_v1_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gsyncd_plugin_v1_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_gsyncd_plugin_v1_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_gsyncd_plugin_v1_messages_proto_goTypes = []any{
 	(FileEvent_Kind)(0),          // 0: gsyncd.plugin.v1.FileEvent.Kind
 	(*Error)(nil),                // 1: gsyncd.plugin.v1.Error
@@ -2265,24 +2442,26 @@ var file_gsyncd_plugin_v1_messages_proto_goTypes = []any{
 	(*StatusReply)(nil),          // 11: gsyncd.plugin.v1.StatusReply
 	(*IdentityReply)(nil),        // 12: gsyncd.plugin.v1.IdentityReply
 	(*BeaconReply)(nil),          // 13: gsyncd.plugin.v1.BeaconReply
-	(*PathsRequest)(nil),         // 14: gsyncd.plugin.v1.PathsRequest
-	(*RowsReply)(nil),            // 15: gsyncd.plugin.v1.RowsReply
-	(*Xattr)(nil),                // 16: gsyncd.plugin.v1.Xattr
-	(*Meta)(nil),                 // 17: gsyncd.plugin.v1.Meta
-	(*Op)(nil),                   // 18: gsyncd.plugin.v1.Op
-	(*OpResult)(nil),             // 19: gsyncd.plugin.v1.OpResult
-	(*ApplyRequest)(nil),         // 20: gsyncd.plugin.v1.ApplyRequest
-	(*ApplyReply)(nil),           // 21: gsyncd.plugin.v1.ApplyReply
-	(*FileEvent)(nil),            // 22: gsyncd.plugin.v1.FileEvent
-	(*ReadReply)(nil),            // 23: gsyncd.plugin.v1.ReadReply
-	(*WriteRequest)(nil),         // 24: gsyncd.plugin.v1.WriteRequest
-	(*WriteReply)(nil),           // 25: gsyncd.plugin.v1.WriteReply
-	(*TransferCheckRequest)(nil), // 26: gsyncd.plugin.v1.TransferCheckRequest
-	(*File)(nil),                 // 27: gsyncd.plugin.v1.File
-	(*Job)(nil),                  // 28: gsyncd.plugin.v1.Job
-	(*RunRequest)(nil),           // 29: gsyncd.plugin.v1.RunRequest
-	(*FileResult)(nil),           // 30: gsyncd.plugin.v1.FileResult
-	(*RunReply)(nil),             // 31: gsyncd.plugin.v1.RunReply
+	(*NativeXTime)(nil),          // 14: gsyncd.plugin.v1.NativeXTime
+	(*VolumeMark)(nil),           // 15: gsyncd.plugin.v1.VolumeMark
+	(*PathsRequest)(nil),         // 16: gsyncd.plugin.v1.PathsRequest
+	(*RowsReply)(nil),            // 17: gsyncd.plugin.v1.RowsReply
+	(*Xattr)(nil),                // 18: gsyncd.plugin.v1.Xattr
+	(*Meta)(nil),                 // 19: gsyncd.plugin.v1.Meta
+	(*Op)(nil),                   // 20: gsyncd.plugin.v1.Op
+	(*OpResult)(nil),             // 21: gsyncd.plugin.v1.OpResult
+	(*ApplyRequest)(nil),         // 22: gsyncd.plugin.v1.ApplyRequest
+	(*ApplyReply)(nil),           // 23: gsyncd.plugin.v1.ApplyReply
+	(*FileEvent)(nil),            // 24: gsyncd.plugin.v1.FileEvent
+	(*ReadReply)(nil),            // 25: gsyncd.plugin.v1.ReadReply
+	(*WriteRequest)(nil),         // 26: gsyncd.plugin.v1.WriteRequest
+	(*WriteReply)(nil),           // 27: gsyncd.plugin.v1.WriteReply
+	(*TransferCheckRequest)(nil), // 28: gsyncd.plugin.v1.TransferCheckRequest
+	(*File)(nil),                 // 29: gsyncd.plugin.v1.File
+	(*Job)(nil),                  // 30: gsyncd.plugin.v1.Job
+	(*RunRequest)(nil),           // 31: gsyncd.plugin.v1.RunRequest
+	(*FileResult)(nil),           // 32: gsyncd.plugin.v1.FileResult
+	(*RunReply)(nil),             // 33: gsyncd.plugin.v1.RunReply
 }
 var file_gsyncd_plugin_v1_messages_proto_depIdxs = []int32{
 	3,  // 0: gsyncd.plugin.v1.CheckReply.diagnostics:type_name -> gsyncd.plugin.v1.Diagnostic
@@ -2292,33 +2471,37 @@ var file_gsyncd_plugin_v1_messages_proto_depIdxs = []int32{
 	1,  // 4: gsyncd.plugin.v1.StatusReply.error:type_name -> gsyncd.plugin.v1.Error
 	1,  // 5: gsyncd.plugin.v1.IdentityReply.error:type_name -> gsyncd.plugin.v1.Error
 	1,  // 6: gsyncd.plugin.v1.BeaconReply.error:type_name -> gsyncd.plugin.v1.Error
-	1,  // 7: gsyncd.plugin.v1.RowsReply.error:type_name -> gsyncd.plugin.v1.Error
-	16, // 8: gsyncd.plugin.v1.Meta.xattrs:type_name -> gsyncd.plugin.v1.Xattr
-	17, // 9: gsyncd.plugin.v1.Op.meta:type_name -> gsyncd.plugin.v1.Meta
-	1,  // 10: gsyncd.plugin.v1.OpResult.error:type_name -> gsyncd.plugin.v1.Error
-	18, // 11: gsyncd.plugin.v1.ApplyRequest.ops:type_name -> gsyncd.plugin.v1.Op
-	19, // 12: gsyncd.plugin.v1.ApplyReply.results:type_name -> gsyncd.plugin.v1.OpResult
-	1,  // 13: gsyncd.plugin.v1.ApplyReply.error:type_name -> gsyncd.plugin.v1.Error
-	0,  // 14: gsyncd.plugin.v1.FileEvent.kind:type_name -> gsyncd.plugin.v1.FileEvent.Kind
-	17, // 15: gsyncd.plugin.v1.FileEvent.meta:type_name -> gsyncd.plugin.v1.Meta
-	1,  // 16: gsyncd.plugin.v1.FileEvent.error:type_name -> gsyncd.plugin.v1.Error
-	22, // 17: gsyncd.plugin.v1.ReadReply.events:type_name -> gsyncd.plugin.v1.FileEvent
-	1,  // 18: gsyncd.plugin.v1.ReadReply.error:type_name -> gsyncd.plugin.v1.Error
-	22, // 19: gsyncd.plugin.v1.WriteRequest.events:type_name -> gsyncd.plugin.v1.FileEvent
-	19, // 20: gsyncd.plugin.v1.WriteReply.results:type_name -> gsyncd.plugin.v1.OpResult
-	1,  // 21: gsyncd.plugin.v1.WriteReply.error:type_name -> gsyncd.plugin.v1.Error
-	8,  // 22: gsyncd.plugin.v1.Job.source:type_name -> gsyncd.plugin.v1.Endpoint
-	8,  // 23: gsyncd.plugin.v1.Job.target:type_name -> gsyncd.plugin.v1.Endpoint
-	28, // 24: gsyncd.plugin.v1.RunRequest.job:type_name -> gsyncd.plugin.v1.Job
-	27, // 25: gsyncd.plugin.v1.RunRequest.files:type_name -> gsyncd.plugin.v1.File
-	1,  // 26: gsyncd.plugin.v1.FileResult.error:type_name -> gsyncd.plugin.v1.Error
-	30, // 27: gsyncd.plugin.v1.RunReply.results:type_name -> gsyncd.plugin.v1.FileResult
-	1,  // 28: gsyncd.plugin.v1.RunReply.error:type_name -> gsyncd.plugin.v1.Error
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	15, // 7: gsyncd.plugin.v1.BeaconReply.index:type_name -> gsyncd.plugin.v1.VolumeMark
+	14, // 8: gsyncd.plugin.v1.VolumeMark.since:type_name -> gsyncd.plugin.v1.NativeXTime
+	1,  // 9: gsyncd.plugin.v1.RowsReply.error:type_name -> gsyncd.plugin.v1.Error
+	18, // 10: gsyncd.plugin.v1.Meta.xattrs:type_name -> gsyncd.plugin.v1.Xattr
+	19, // 11: gsyncd.plugin.v1.Op.meta:type_name -> gsyncd.plugin.v1.Meta
+	14, // 12: gsyncd.plugin.v1.Op.native:type_name -> gsyncd.plugin.v1.NativeXTime
+	15, // 13: gsyncd.plugin.v1.Op.volume_mark:type_name -> gsyncd.plugin.v1.VolumeMark
+	1,  // 14: gsyncd.plugin.v1.OpResult.error:type_name -> gsyncd.plugin.v1.Error
+	20, // 15: gsyncd.plugin.v1.ApplyRequest.ops:type_name -> gsyncd.plugin.v1.Op
+	21, // 16: gsyncd.plugin.v1.ApplyReply.results:type_name -> gsyncd.plugin.v1.OpResult
+	1,  // 17: gsyncd.plugin.v1.ApplyReply.error:type_name -> gsyncd.plugin.v1.Error
+	0,  // 18: gsyncd.plugin.v1.FileEvent.kind:type_name -> gsyncd.plugin.v1.FileEvent.Kind
+	19, // 19: gsyncd.plugin.v1.FileEvent.meta:type_name -> gsyncd.plugin.v1.Meta
+	1,  // 20: gsyncd.plugin.v1.FileEvent.error:type_name -> gsyncd.plugin.v1.Error
+	24, // 21: gsyncd.plugin.v1.ReadReply.events:type_name -> gsyncd.plugin.v1.FileEvent
+	1,  // 22: gsyncd.plugin.v1.ReadReply.error:type_name -> gsyncd.plugin.v1.Error
+	24, // 23: gsyncd.plugin.v1.WriteRequest.events:type_name -> gsyncd.plugin.v1.FileEvent
+	21, // 24: gsyncd.plugin.v1.WriteReply.results:type_name -> gsyncd.plugin.v1.OpResult
+	1,  // 25: gsyncd.plugin.v1.WriteReply.error:type_name -> gsyncd.plugin.v1.Error
+	8,  // 26: gsyncd.plugin.v1.Job.source:type_name -> gsyncd.plugin.v1.Endpoint
+	8,  // 27: gsyncd.plugin.v1.Job.target:type_name -> gsyncd.plugin.v1.Endpoint
+	30, // 28: gsyncd.plugin.v1.RunRequest.job:type_name -> gsyncd.plugin.v1.Job
+	29, // 29: gsyncd.plugin.v1.RunRequest.files:type_name -> gsyncd.plugin.v1.File
+	1,  // 30: gsyncd.plugin.v1.FileResult.error:type_name -> gsyncd.plugin.v1.Error
+	32, // 31: gsyncd.plugin.v1.RunReply.results:type_name -> gsyncd.plugin.v1.FileResult
+	1,  // 32: gsyncd.plugin.v1.RunReply.error:type_name -> gsyncd.plugin.v1.Error
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_gsyncd_plugin_v1_messages_proto_init() }
@@ -2332,7 +2515,7 @@ func file_gsyncd_plugin_v1_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gsyncd_plugin_v1_messages_proto_rawDesc), len(file_gsyncd_plugin_v1_messages_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"context"
@@ -104,6 +104,8 @@ func (a *applier) root0(op *sdk.Op) (sdk.Lost, error) {
 		return d.SetOwnMeta(&op.Meta)
 	case sdk.OpSetMark:
 		return 0, a.setMark(op)
+	case sdk.OpSetVolumeMark:
+		return 0, &sdk.Error{Kind: sdk.KindUnsupported, Op: op.Kind.String(), Msg: "a directory keeps no volume marks"}
 	}
 	return 0, nil // OpMkdir: it is there
 }

@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"context"
@@ -14,7 +14,7 @@ func (t *tree) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink)
 		return err
 	}
 	defer leave()
-	if t.set.jobs > 1 && len(req.Dirs) > 1 {
+	if t.set.Jobs > 1 && len(req.Dirs) > 1 {
 		return t.scanParallel(ctx, req, sink)
 	}
 	for i, p := range req.Dirs {
@@ -39,11 +39,14 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	defer d.Close()
+	if err := t.guard(d); err != nil {
+		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
 	self, err := d.Stat()
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
-	self.Mount = !t.set.crossMounts && d.Place() != t.root.Place()
+	self.Mount = !t.set.CrossMounts && d.Place() != t.root.Place()
 	if err := t.describe(d, &self, fields); err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
@@ -72,7 +75,14 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 			return err
 		}
 	}
-	return sink.EndDir(i, nil)
+	return sink.EndDir(i, sdk.NewError("list", p, t.guard(d)))
+}
+
+func (t *tree) guard(d *localfs.Dir) error {
+	if t.set.Guard == nil {
+		return nil
+	}
+	return t.set.Guard(d)
 }
 
 func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Fields, e *sdk.Entry) error {
@@ -80,7 +90,7 @@ func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Field
 	if err != nil {
 		return err
 	}
-	if e.Type == sdk.TypeDir && place != d.Place() && !t.set.crossMounts {
+	if e.Type == sdk.TypeDir && place != d.Place() && !t.set.CrossMounts {
 		e.Mount = true
 	}
 	if fields&sdk.FieldXattrs != 0 {

@@ -1,7 +1,8 @@
-package file
+package localtree
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -12,7 +13,7 @@ import (
 // tree is what both sides have in common.
 type tree struct {
 	root     *localfs.Root
-	set      settings
+	set      Options
 	log      *slog.Logger
 	info     sdk.Info
 	markAttr string // "" where there are no marks
@@ -26,7 +27,7 @@ type tree struct {
 	gone    bool
 }
 
-func newTree(root *localfs.Root, set settings, log *slog.Logger) *tree {
+func newTree(root *localfs.Root, set Options, log *slog.Logger) *tree {
 	t := &tree{root: root, set: set, log: log, onClose: func() {}}
 	t.idle = sync.NewCond(&t.mu)
 	t.end, t.stop = context.WithCancel(context.Background())
@@ -63,7 +64,7 @@ func (t *tree) Info() sdk.Info { return t.info }
 
 // Identity implements sdk.Resource.
 func (t *tree) Identity(ctx context.Context) (sdk.Identity, error) {
-	_, leave, err := t.enter(ctx, "identify")
+	ctx, leave, err := t.enter(ctx, "identify")
 	if err != nil {
 		return sdk.Identity{}, err
 	}
@@ -79,7 +80,11 @@ func (t *tree) Identity(ctx context.Context) (sdk.Identity, error) {
 	if err != nil {
 		return sdk.Identity{}, err
 	}
-	return sdk.Identity{Filesystem: fs.String(), Root: e.ID}, nil
+	id := sdk.Identity{Filesystem: fs.String(), Root: e.ID}
+	if t.set.Identity == nil {
+		return id, nil
+	}
+	return t.set.Identity(ctx, id)
 }
 
 // Close implements sdk.Resource. It waits for the calls that run, which end
@@ -96,7 +101,11 @@ func (t *tree) Close() error {
 	}
 	t.gone = true
 	t.onClose()
-	return t.root.Close()
+	err := t.root.Close()
+	if t.set.Closed == nil {
+		return err
+	}
+	return errors.Join(err, t.set.Closed())
 }
 
 // describe adds the costly fields to an entry of an open directory; name "."

@@ -1,66 +1,112 @@
 package process
 
 import (
+	"bytes"
 	"fmt"
+	"sync"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
-	encodingproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
+	protobuf "google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/runtime/protoiface"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// maxElements is the most messages and elements of lists that one message may
-// hold. The smallest take two bytes on the wire and a hundred in memory, so the
-// length of a message alone does not bound what it costs to decode it. No honest
-// message comes near: its lists have sdk.MaxBatch elements.
-const maxElements = 1 << 17
+// codec writes and reads what gRPC's own codec does. With messages full of file
+// data that one spends most of its time on clearing buffers of a megabyte which
+// are filled at once, and on copying each piece of data out of a message into
+// memory of its own. This one clears nothing, and what it decodes shares the one
+// piece of memory that was made for the message. It refuses messages that would
+// take much more memory than they are long. It may be used concurrently.
+type codec struct{}
 
-// careful is gRPC's encoding of messages, but for those that would take much
-// more memory than they are long. It may be used concurrently.
-type careful struct{ encoding.CodecV2 }
+var _ encoding.CodecV2 = codec{}
 
-var _ encoding.CodecV2 = careful{}
+func withCodec() grpc.CallOption { return grpc.ForceCodecV2(codec{}) }
 
-func newCodec() careful { return careful{encoding.GetCodecV2(encodingproto.Name)} }
+// Name implements [encoding.CodecV2].
+func (codec) Name() string { return proto.Name }
 
-// Unmarshal implements [encoding.CodecV2].
-func (c careful) Unmarshal(data mem.BufferSlice, v any) error {
-	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
-	defer buf.Free()
-	if m, ok := v.(proto.Message); ok && buf.Len() > maxElements {
-		if countElements(buf.ReadOnlyData(), m.ProtoReflect().Descriptor(), maxElements) < 0 {
-			return fmt.Errorf("message of more than %d elements", maxElements)
-		}
+// Marshal implements [encoding.CodecV2].
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	m, ok := v.(protobuf.Message)
+	if !ok {
+		return nil, fmt.Errorf("encode %T: not a message", v)
 	}
-	return c.CodecV2.Unmarshal(mem.BufferSlice{buf}, v)
+	var pool mem.BufferPool = mem.DefaultBufferPool()
+	size := protobuf.Size(m)
+	if size > pooledAbove {
+		pool = filePool{}
+	}
+	buf := pool.Get(size)
+	if _, err := (protobuf.MarshalOptions{UseCachedSize: true}).MarshalAppend((*buf)[:0], m); err != nil {
+		pool.Put(buf)
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return mem.BufferSlice{mem.NewBuffer(buf, pool)}, nil
 }
 
-// countElements takes from left what an encoded message holds and returns the
-// rest, which is negative if that was too little. It stops where the encoding is
-// broken: who decodes it will say so.
-func countElements(b []byte, desc protoreflect.MessageDescriptor, left int) int {
-	for len(b) > 0 && left >= 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return left
-		}
-		b = b[n:]
-		n = protowire.ConsumeFieldValue(number, kind, b)
-		if n < 0 {
-			return left
-		}
-		field := desc.Fields().ByNumber(number)
-		switch {
-		case field == nil: // kept as it is
-		case field.Message() != nil && kind == protowire.BytesType:
-			inner, _ := protowire.ConsumeBytes(b)
-			left = countElements(inner, field.Message(), left-1)
-		case field.IsList():
-			left--
-		}
-		b = b[n:]
+// Unmarshal implements [encoding.CodecV2].
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ok := v.(protobuf.Message)
+	if !ok {
+		return fmt.Errorf("decode %T: not a message", v)
 	}
-	return left
+	parts := make([][]byte, len(data))
+	for i, part := range data {
+		parts[i] = part.ReadOnlyData()
+	}
+	buf, message := bytes.Join(parts, nil), m.ProtoReflect()
+	if len(buf) > maxElements && countElements(buf, message.Descriptor(), maxElements) < 0 {
+		return fmt.Errorf("decode %T: message of more than %d elements", v, maxElements)
+	}
+	_, err := message.ProtoMethods().Unmarshal(protoiface.UnmarshalInput{
+		Message: message, Buf: buf, Flags: protoiface.UnmarshalAliasBuffer,
+		Resolver: protoregistry.GlobalTypes, Depth: protowire.DefaultRecursionLimit,
+	})
+	if err != nil {
+		return fmt.Errorf("decode %T: %w", v, err)
+	}
+	return nil
+}
+
+const (
+	// pooledAbove is the size from which on gRPC's pools have one size for all.
+	pooledAbove = 32 << 10
+	// pooledSize has room for a chunk of data and what surrounds it.
+	pooledSize = sdk.MaxChunk + 64<<10
+)
+
+var fileBuffers = sync.Pool{New: func() any {
+	b := make([]byte, pooledSize)
+	return &b
+}}
+
+// filePool has buffers for large messages, with whatever the last one left in
+// them.
+type filePool struct{}
+
+var _ mem.BufferPool = filePool{}
+
+// Get implements [mem.BufferPool].
+func (filePool) Get(n int) *[]byte {
+	if n > pooledSize {
+		b := make([]byte, n)
+		return &b
+	}
+	b := fileBuffers.Get().(*[]byte)
+	*b = (*b)[:n]
+	return b
+}
+
+// Put implements [mem.BufferPool].
+func (filePool) Put(b *[]byte) {
+	if cap(*b) == pooledSize {
+		fileBuffers.Put(b)
+	}
 }

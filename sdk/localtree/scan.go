@@ -80,6 +80,9 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 				asked = time.Now()
 			}
 		}
+		if p == sdk.Root && t.set.Hidden != "" && names.At(n) == t.set.Hidden {
+			continue
+		}
 		if err := t.row(d, names, n, fields, &e); err != nil {
 			if sdk.KindOf(err) == sdk.KindNotExist {
 				continue // gone since the names were read

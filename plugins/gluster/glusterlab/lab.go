@@ -102,7 +102,7 @@ func (l *Lab) path(elem ...string) string {
 }
 
 func (l *Lab) layOut() error {
-	for _, d := range []string{"wd", "run", "log", "brick", "mnt"} {
+	for _, d := range []string{"wd", "run", "log", "brick", "mnt", "python"} {
 		if err := os.MkdirAll(l.path(d), 0o755); err != nil {
 			return fmt.Errorf("lay out Gluster lab: %w", err)
 		}

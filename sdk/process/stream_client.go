@@ -31,20 +31,27 @@ type Stream struct {
 	closed  error
 }
 
-// DialStream meets the agent at the other end of a stream of bytes. What comes
-// before its greeting is skipped, up to 64 KiB. An error is a *GreetingError, a
-// *VersionError, or that of ctx; rw is closed then.
+// DialStream meets the agent at the other end of a stream of bytes. Neither waits
+// for the other's greeting with its own. What comes before the agent's is skipped,
+// up to 64 KiB. An error is a *GreetingError, a *VersionError, or that of ctx; rw
+// is closed then.
 func DialStream(ctx context.Context, rw io.ReadWriteCloser, o StreamOptions) (*Stream, error) {
 	r := bufio.NewReader(rw)
 	s := &Stream{raw: newStreamConn(r, rw), options: o}
 	stop := context.AfterFunc(ctx, func() { _ = s.raw.Close() })
 	mine := greeting{program: o.Program}
+	if o.Resume != nil {
+		mine.further = resumeWord // if the agent offers it
+	}
+	said := make(chan error, 1)
+	go func() { said <- greet(s.raw, clientWord, mine) }()
 	var err error
-	if s.agent, err = awaitGreeting(r, agentWord, maxNoise); err == nil {
-		if s.resumed = o.Resume != nil && s.agent.further != ""; s.resumed {
-			mine.further = resumeWord
-		}
-		err = greet(s.raw, clientWord, mine)
+	if s.agent, err = awaitGreeting(r, agentWord, maxNoise); err != nil {
+		_ = s.raw.Close()
+		<-said // rw is the caller's again
+	} else {
+		s.resumed = o.Resume != nil && s.agent.further != ""
+		err = <-said
 	}
 	if !stop() {
 		// The greeting's error tells what came until then.
@@ -96,10 +103,18 @@ func (s *Stream) Resumed() bool { return s.resumed }
 // Driver returns the driver that is served at the other end. It is usable until
 // the stream ends; calls then fail with sdk.KindGone.
 func (s *Stream) Driver(ctx context.Context) (sdk.Driver, error) {
-	return Driver(ctx, s.conn, WithTimeouts(s.options.Timeouts), withPeer(s.options.Peer, s.options.Why), WithHung(func(error) {
+	return Driver(ctx, s.conn, s.driverOptions()...)
+}
+
+// Undescribed is Driver for those who know what they open: its Describe gives
+// nothing, for which the other end need not be asked.
+func (s *Stream) Undescribed() sdk.Driver { return newDriverClient(s.conn, s.driverOptions()) }
+
+func (s *Stream) driverOptions() []Option {
+	return []Option{WithTimeouts(s.options.Timeouts), withPeer(s.options.Peer, s.options.Why), WithHung(func(error) {
 		// Nothing is known about its state, and it may hold locks.
 		_ = s.raw.Close()
-	}))
+	})}
 }
 
 // Close ends the stream, and with it all that was opened through it. It may be

@@ -206,6 +206,61 @@ func TestSSHAuthorizeReadOnly(t *testing.T) {
 	s.gone()
 }
 
+// TestSSHAuthorizeOrdinaryUser holds a key of an account without rights to all
+// of it at once.
+func TestSSHAuthorizeOrdinaryUser(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED, NOT TESTED: only root can become somebody else")
+	}
+	pl := newPlace(t)
+	s := newSSHDAs(t, pl, asOrdinaryUser)
+	s.authorize("--root", pl.s, "--no-delete", "--max-bytes", "1MB", "--from", "127.0.0.1")
+	run := func(code int, far string) *host {
+		t.Helper()
+		h := pl.start(t, "--once", pl.p, far)
+		h.end(time.Minute, code)
+		s.gone()
+		return h
+	}
+	pl.write(t, "d/f", []byte("f"))
+	pl.write(t, "gone", []byte("with the wind"))
+	run(0, s.far())
+	for _, name := range []string{"", "d", "d/f"} {
+		if st, err := os.Lstat(filepath.Join(pl.s, name)); err != nil || st.Sys().(*syscall.Stat_t).Uid != nobody {
+			t.Errorf("%s: %v, %v", name, st, err)
+		}
+	}
+
+	check(t, os.Remove(filepath.Join(pl.p, "gone")))
+	pl.write(t, "d/f", []byte("newer"))
+	run(0, s.far()).wants("the secondary does not let this mirror remove or move anything")
+	content(t, filepath.Join(pl.s, "gone"), "with the wind")
+	content(t, filepath.Join(pl.s, "d/f"), "newer")
+
+	pl.write(t, "large", make([]byte, 2<<20))
+	pl.write(t, "small", []byte("small"))
+	run(3, s.far()).wants("the far side lets this key fill 1000000 bytes (--max-bytes)")
+	content(t, filepath.Join(pl.s, "small"), "small")
+	if _, err := os.Stat(filepath.Join(pl.s, "large")); err == nil {
+		t.Error("there is more than the key may fill")
+	}
+
+	// Where the account could write, and where nobody stands in its way but the
+	// key's line.
+	other := filepath.Join(pl.dir, "other")
+	for _, root := range []string{other, filepath.Join(pl.s, "d"), pl.dir} {
+		run(1, "far:"+root).wants("refused file://" + root + ": it is not a root of this key")
+	}
+	if _, err := os.Stat(other); err == nil {
+		t.Error("another root was made")
+	}
+	if stdout, stderr, code := s.ask("id"); code != 1 || stdout != "" || !strings.Contains(stderr, "this key may only start gsyncd-host agent for file:///") {
+		t.Errorf("code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	s.gone()
+}
+
 // TestSSHAuthorizeFrom comes from a network that is not allowed: the server says
 // so, and where it does not, the agent.
 func TestSSHAuthorizeFrom(t *testing.T) {

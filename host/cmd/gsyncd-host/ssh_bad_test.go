@@ -51,9 +51,12 @@ func TestSSHBad(t *testing.T) {
 		{name: "another version", code: 1, driver: "deploy = false", prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\necho gsyncd-host-agent 99 v9.9.9\ncat >/dev/null\n")
 		}, want: []string{"gsyncd-host v9.9.9) speaks protocol 99", "; this one is older: update it", "install the same version", "deploy = true"}},
-		{name: "another program", code: 1, prepare: func(t *testing.T, s *sshd) {
+		{name: "another program", code: 1, driver: "deploy = false", prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\necho 'unknown command: agent' >&2\nexit 2\n")
 		}, want: []string{"exit code 2", "it said: unknown command: agent", "is the right program called"}},
+		{name: "an older program", code: 1, driver: "deploy = false", prepare: func(_ *testing.T, s *sshd) {
+			s.program(olderProgram)
+		}, want: []string{"it said: error: unknown flag: --silence", "Install the same version of gsyncd-host on both machines", "deploy = true"}},
 		{name: "noise without end", code: 1, prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\nexec yes welcome\n")
 		}, want: []string{"what answers is no agent", "it printed \"welcome welcome", ".bashrc"}},

@@ -80,7 +80,13 @@ func TestSSHDeploy(t *testing.T) {
 	// A program of another version is not in the way, and stays.
 	s.program("#!/bin/sh\necho gsyncd-host-agent 99 v9.9.9\ncat >/dev/null\n")
 	turn(0)
+	s.program(olderProgram)
+	turn(0)
 }
+
+// olderProgram is a gsyncd-host that speaks the same version of the protocol and
+// lacks an option of the agent's.
+const olderProgram = "#!/bin/sh\necho 'error: unknown flag: --silence' >&2\nexit 2\n"
 
 // TestSSHDeployBad puts the program where it cannot be, or cannot run.
 func TestSSHDeployBad(t *testing.T) {
@@ -99,7 +105,13 @@ func TestSSHDeployBad(t *testing.T) {
 		}, want: []string{"there is no gsyncd-host", "install gsyncd-host there", "(it could not be put there: this key runs no other command there)"}},
 		{name: "confined to an agent", prepare: func(_ *testing.T, s *sshd) {
 			s.forced("echo gsyncd-host-agent 0 v0.0.1; head -c 100 >/dev/null")
-		}, want: []string{"gsyncd-host v0.0.1) speaks protocol 0, this one 1; the other end is older: update it", "(it could not be put there: this key runs no other command there)"}},
+		}, want: []string{"gsyncd-host v0.0.1) speaks protocol 0, this one 2; the other end is older: update it", "(it could not be put there: this key runs no other command there)"}},
+		{name: "confined to an older agent", prepare: func(_ *testing.T, s *sshd) {
+			s.forced("echo 'error: unknown flag: --silence' >&2; exit 2")
+		}, want: []string{"it ended with exit code 2; it said: error: unknown flag: --silence; is the right program called", "(it could not be put there: this key runs no other command there)"}},
+		{name: "an option that no agent has", driver: `remote_options = ["--louder"]`, prepare: func(*testing.T, *sshd) {}, want: []string{
+			"it does not take the command line that it gets", "unknown flag: --louder", "is there a mistake in remote_options?",
+		}},
 		{name: "no answer", prepare: func(_ *testing.T, s *sshd) {
 			s.forced(`case "$SSH_ORIGINAL_COMMAND" in exec*) exec cat >/dev/null ;; *) exit 127 ;; esac`)
 		}, driver: `connect_timeout = "1s"`, want: []string{"put gsyncd-host on far: nothing went on for 1s", "may this key run any command there"}},

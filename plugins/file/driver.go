@@ -156,6 +156,7 @@ func (d *driver) OpenTarget(_ context.Context, req sdk.OpenRequest) (sdk.Target,
 	if err != nil {
 		return nil, err
 	}
+	o.Volume = req.Volume
 	return localtree.OpenTarget(req.Address.Rest, o)
 }
 

@@ -26,6 +26,11 @@ func OpenSource(path string, o Options) (sdk.Source, error) {
 		fine = s.beacon.file == nil || s.beacon.fine
 	}
 	t.info = sdk.Info{Features: sourceFeatures(t.root, fine), Endpoint: sdk.Endpoint{Path: t.root.Path()}}
+	if !o.Volume.IsZero() {
+		t.native = nativeAttr(o.Volume)
+		t.info.Volume = o.Volume
+		t.info.Features |= sdk.HasNative
+	}
 	return s, nil
 }
 
@@ -46,7 +51,7 @@ func OpenTarget(path string, o Options) (sdk.Target, error) {
 		t.root.Close()
 		return nil, err
 	}
-	p, err := probeTarget(t.root, o.MarkSpace)
+	p, err := probeTarget(t.root, &o)
 	if err != nil {
 		t.root.Close()
 		return nil, err
@@ -54,6 +59,9 @@ func OpenTarget(path string, o Options) (sdk.Target, error) {
 	t.info = sdk.Info{Features: p.features, Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	if p.features&sdk.CanMarks != 0 {
 		t.markAttr = p.markSpace + sdk.ReservedXattr + o.MarkKey
+	}
+	if p.features&sdk.HasNative != 0 {
+		t.native = nativeAttr(o.Volume)
 	}
 	g := &target{tree: t, mounts: map[localfs.Place]*localfs.Dir{}}
 	t.onClose = g.closeMounts
@@ -70,6 +78,9 @@ func open(path string, o Options, open func(string) (*localfs.Root, error)) (*tr
 	}
 	return newTree(root, o, o.logger().With("path", root.Path())), nil
 }
+
+// nativeAttr is where Gluster keeps a volume's native xtimes.
+func nativeAttr(volume sdk.UUID) string { return "trusted.glusterfs." + volume.String() + ".xtime" }
 
 // makeRoot makes the last component of the root's path if it is missing.
 func makeRoot(path string) error {

@@ -51,8 +51,8 @@ func (p *probed) mark(space, wanted string) {
 }
 
 // probeTarget finds out what a secondary can keep, on a file that leaves no
-// trace. Marks go to markSpace if that is not empty.
-func probeTarget(root *localfs.Root, markSpace string) (probed, error) {
+// trace.
+func probeTarget(root *localfs.Root, o *Options) (probed, error) {
 	var p probed
 	d, err := root.OpenPath(sdk.Root)
 	if err != nil {
@@ -81,11 +81,11 @@ func probeTarget(root *localfs.Root, markSpace string) (probed, error) {
 	}
 	if canSet(fd, "user."+sdk.ReservedXattr+"probe", []byte{1}) {
 		p.features |= sdk.CanXattrs
-		p.mark("user.", markSpace)
+		p.mark("user.", o.MarkSpace)
 	}
 	if localfs.Privileged() && canSet(fd, "trusted."+sdk.ReservedXattr+"probe", []byte{1}) {
 		p.features |= sdk.CanTrusted
-		p.mark("trusted.", markSpace)
+		p.mark("trusted.", o.MarkSpace)
 	}
 	if canSet(fd, "system.posix_acl_access", probeACL()) {
 		p.features |= sdk.CanACL
@@ -93,7 +93,12 @@ func probeTarget(root *localfs.Root, markSpace string) (probed, error) {
 	if canChown(fd) {
 		p.features |= sdk.CanOwner
 	}
-	return p, nil
+	if o.Volume.IsZero() && o.SetVolumeMark == nil {
+		return p, nil
+	}
+	f2, err := probeDir(d, o)
+	p.features |= f2
+	return p, err
 }
 
 // probeFile makes a file without a name, or one with a name of ours where that

@@ -2,6 +2,7 @@ package localtree
 
 import (
 	"context"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
@@ -29,6 +30,10 @@ func (t *tree) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink)
 // context.
 const cancelEvery = 128
 
+// guardEvery is how long a listing goes on without asking whether all of the
+// directory can be seen.
+const guardEvery = time.Second
+
 // list sends one directory to a sink. Its error is the sink's or the context's.
 func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, sink sdk.ScanSink) error {
 	if err := ctx.Err(); err != nil {
@@ -39,7 +44,8 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	defer d.Close()
-	if err := t.guard(d); err != nil {
+	again, err := t.guard(d)
+	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	self, err := d.Stat()
@@ -56,14 +62,26 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 	if self.Mount {
 		return sink.EndDir(i, nil)
 	}
+	asked := time.Now()
 	names, err := d.ReadNames()
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	var e sdk.Entry
 	for n := range names.Len() {
-		if n%cancelEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		if n%cancelEvery == 0 {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if time.Since(asked) > guardEvery {
+				if err := again(); err != nil {
+					return sink.EndDir(i, sdk.NewError("list", p, err))
+				}
+				asked = time.Now()
+			}
+		}
+		if p == sdk.Root && t.set.Hidden != "" && names.At(n) == t.set.Hidden {
+			continue
 		}
 		if err := t.row(d, names, n, fields, &e); err != nil {
 			if sdk.KindOf(err) == sdk.KindNotExist {
@@ -75,12 +93,13 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 			return err
 		}
 	}
-	return sink.EndDir(i, sdk.NewError("list", p, t.guard(d)))
+	return sink.EndDir(i, sdk.NewError("list", p, again()))
 }
 
-func (t *tree) guard(d *localfs.Dir) error {
+// guard asks whether all of d can be seen.
+func (t *tree) guard(d *localfs.Dir) (again func() error, err error) {
 	if t.set.Guard == nil {
-		return nil
+		return func() error { return nil }, nil
 	}
 	return t.set.Guard(d)
 }

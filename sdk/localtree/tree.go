@@ -17,6 +17,7 @@ type tree struct {
 	log      *slog.Logger
 	info     sdk.Info
 	markAttr string // "" where there are no marks
+	native   string // attribute of native xtimes, "" where there are none
 	onClose  func()
 
 	mu      sync.Mutex
@@ -135,6 +136,16 @@ func (t *tree) describe(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) (err er
 			e.Mark = []byte{0}
 		} else if len(mark) <= sdk.MaxMark {
 			e.Mark = mark
+		}
+	}
+	if fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir && t.native != "" && !e.Mount {
+		// A part of the storage that is not there is an error, and not "none".
+		v, err := d.Xattr(e.Name, t.native)
+		if err != nil {
+			return err
+		}
+		if len(v) == sdk.NativeXTimeSize {
+			e.Native = sdk.NativeXTimeFrom(v)
 		}
 	}
 	return nil

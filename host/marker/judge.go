@@ -73,6 +73,32 @@ func (w *walk) named(r ref) {
 	})
 }
 
+// mourn has the directories listed in which files have names that had others in
+// directories that are gone, and reports whether there are any. A pass through
+// the whole tree lists them anyway.
+func (w *walk) mourn() bool {
+	m := w.m
+	if w.full || len(m.missing) == 0 {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for top, since := range m.missing {
+		if since != w.seen || w.mourned[top] || len(m.links.dirs) == 0 {
+			continue
+		}
+		w.mourned[top] = true
+		m.tree.below(top, func(r ref, _ *node) {
+			m.links.others(r, func(dir ref) {
+				if !m.lost(dir) {
+					w.due(dir)
+				}
+			})
+		})
+	}
+	return len(w.stack) > 0
+}
+
 // due lists a directory in this pass, or once more in the next.
 func (w *walk) due(r ref) {
 	m := w.m

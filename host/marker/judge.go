@@ -45,6 +45,16 @@ func (w *walk) gone(r ref) {
 	}
 }
 
+// elsewhere reports whether directory i of the scan was looked for where, as the
+// pass found meanwhile, it no longer is.
+func (w *walk) elsewhere(i int) bool {
+	if w.full {
+		return false // there it was found first
+	}
+	p, ok := w.m.tree.path(w.dirs[i])
+	return ok && p != w.paths[i]
+}
+
 // unlisted notes a directory that cannot be listed. It is stamped when that
 // begins, and, its digest being unknown, when it ends.
 func (w *walk) unlisted(r ref, p sdk.Path, err *sdk.Error) {

@@ -36,6 +36,8 @@ type mutator struct {
 	n  int
 	// hit holds the directories whose xtime must move.
 	hit map[sdk.FileID]bool
+	// unmarked are those of them that only the names of files tell of.
+	unmarked map[sdk.FileID]bool
 }
 
 // pick chooses a directory, or a file if there is one.
@@ -74,6 +76,9 @@ func (u *mutator) hitNames(id sdk.FileID) {
 		for _, k := range o.kids {
 			if k.entry.ID == id {
 				u.hits(p)
+				if k.entry.Nlink > 1 {
+					u.unmarked[o.entry.ID] = true
+				}
 			}
 		}
 	})
@@ -144,7 +149,7 @@ func TestModel(t *testing.T) {
 		before := byID(r)
 		secondary := r.fs.dirs() // where the secondary has what
 		for range 120 {
-			u.hit = map[sdk.FileID]bool{}
+			u.hit, u.unmarked = map[sdk.FileID]bool{}, map[sdk.FileID]bool{}
 			for range u.IntN(6) {
 				u.op()
 			}
@@ -156,6 +161,15 @@ func TestModel(t *testing.T) {
 			} else if u.IntN(8) == 0 {
 				r.m.Close()
 				r.open()
+			}
+			// Nobody knows all names of a file after a restart, nor a mark of them.
+			if by == native && !r.m.links.filled && len(u.unmarked) > 0 {
+				r.sweep()
+				before, secondary = byID(r), r.fs.dirs()
+				for id := range secondary {
+					r.m.Moved(id)
+				}
+				continue
 			}
 			p := r.look()
 			after, paths := byID(r), r.fs.dirs()
@@ -333,7 +347,7 @@ func TestMirrorModel(t *testing.T) {
 		copyOf := &replica{dirs: map[string]*replica{}}
 		disturb := func() {
 			if u.IntN(4) == 0 {
-				u.hit = map[sdk.FileID]bool{}
+				u.hit, u.unmarked = map[sdk.FileID]bool{}, map[sdk.FileID]bool{}
 				u.op()
 				r.fs.now += u.Int64N(r.fs.step)
 			}
@@ -374,7 +388,9 @@ func TestMirrorModel(t *testing.T) {
 		primary(r.fs.root).dump(&want, sdk.Root)
 		copyOf.dump(&got, sdk.Root)
 		r.expect("secondary", want.String(), got.String())
-		r.same()
+		if by != native { // names of files that nobody knows after a restart
+			r.same()
+		}
 		for range 3 {
 			r.sweep()
 		}
@@ -394,7 +410,10 @@ func (r *rig) same() {
 	want := fresh.sweep()
 	r.expect("index", fresh.state(), r.state())
 	got := r.look()
-	r.expect("entries and bytes", []int64{want.Entries, want.Bytes}, []int64{got.Entries, got.Bytes})
+	r.expect("entries", want.Entries, got.Entries)
+	if len(r.m.missing) == 0 {
+		r.expect("bytes", want.Bytes, got.Bytes)
+	}
 }
 
 // state describes what an index knows of the tree.

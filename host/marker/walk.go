@@ -3,6 +3,7 @@ package marker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -95,6 +96,7 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	for r := range m.pending {
 		w.later = append(w.later, r)
 	}
+	slices.Sort(w.later) // so that equal trees make equal passes
 }
 
 // interrupted leaves what was found and not listed to the next pass.

@@ -21,6 +21,7 @@ type node struct {
 	failed  bool // something below could not be done: no mark
 	touched bool // an entry of it was made, replaced or removed
 	visited bool
+	set     bool      // its attributes are set, or on their way
 	self    sdk.Entry // the primary's own entry
 	mask    sdk.MetaMask
 	removes []removal

@@ -30,7 +30,8 @@ const maxAgain = 3
 // as was looked; [ErrProblems] that problems remain; an error of KindGone that a
 // side or its plugin is no longer there and Run may be called on new ones.
 func (m *Mirror) Run(ctx context.Context, opts Options) error {
-	if err := m.bind(ctx); err != nil {
+	root, err := m.bind(ctx)
+	if err != nil {
 		return err
 	}
 	if m.policy.Features&sdk.CanMarks == 0 {
@@ -50,16 +51,11 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			return fmt.Errorf("look at the primary: %w", err)
 		}
 		m.Tracker.Update(func(s *report.Snapshot) { s.Entries, s.Bytes, s.Turns = pass.Entries, pass.Bytes, int64(look) })
-		// What is mounted or put in the place of a side while the mirror runs
-		// must neither be filled nor be taken for what is in sync.
-		quiet := false
-		err = both(func() error { return m.verify(ctx) }, func() (err error) {
-			quiet, err = m.quiet(ctx, pass)
-			return err
-		})
+		quiet, err := m.look(ctx, pass, root)
 		if err != nil {
 			return err
 		}
+		root = seen{} // the next look sees for itself
 		if opts.Full || !quiet && (pass.Root != last || again > 0 || m.due()) {
 			last = pass.Root
 			m.Tracker.SetState(report.Syncing, nil)
@@ -172,18 +168,33 @@ func (m *Mirror) due() bool {
 	return ok && !m.Clock().Before(at)
 }
 
-// quiet compares the root's mark with the root's xtime: the one comparison that
-// a quiet tree costs.
-func (m *Mirror) quiet(ctx context.Context, pass marker.Pass) (bool, error) {
-	id, err := m.rootID(ctx)
+// look compares the root's mark with the root's xtime: the one comparison that a
+// quiet tree costs. What is mounted or put in the place of a side while the
+// mirror runs must neither be filled nor be taken for what is in sync, so it also
+// makes sure that both sides still are what they were. root, if it is young
+// enough, is what was seen of the secondary before.
+func (m *Mirror) look(ctx context.Context, pass marker.Pass, root seen) (quiet bool, err error) {
+	var now Session
+	var id sdk.FileID
+	err = both(func() (err error) {
+		if now.Primary, err = m.identifyPrimary(ctx); err == nil {
+			id, err = m.rootID(ctx)
+		}
+		return err
+	}, func() (err error) {
+		if m.Clock().Sub(root.at) > freshLook {
+			root, err = m.lookAtRoot(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
-	found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldMark)
-	if err != nil {
-		return false, fmt.Errorf("read the secondary's mark: %w", err)
+	now.Secondary = root.id
+	if err := differ(m.Session, now); err != nil {
+		return false, err
 	}
-	mark, err := crawl.DecodeMark(found[0].Mark)
+	mark, err := crawl.DecodeMark(root.mark)
 	m.first = err != nil || mark.XTime.IsZero()
 	return err == nil && mark.Holds(pass.Root, id), nil
 }

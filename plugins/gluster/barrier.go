@@ -113,7 +113,7 @@ func (b *barrier) file(i int) (*os.File, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	on, err := bricksOf(func(attr string, dest []byte) (int, error) { return unix.Fgetxattr(int(f.Fd()), attr, dest) })
+	on, err := bricksOf(func(attr string, dest []byte) (int, error) { return unix.Lgetxattr(path, attr, dest) })
 	if err = errors.Join(err, os.Remove(path)); err != nil {
 		f.Close()
 		return nil, nil, err

@@ -22,14 +22,18 @@ func TestDriver(t *testing.T) {
 		t.Run(layout.String(), func(t *testing.T) {
 			run := filepath.Join(t.TempDir(), "run")
 			p := &pool{all: t, lab: lab.Lab(t), layout: layout}
-			drivertest.Run(t, drivertest.Config{
+			cfg := drivertest.Config{
 				Remote:  true,
 				Mounted: true,
 				Keeps:   []string{".gsyncd-host.lock"},
-				New:     func() sdk.Driver { return gluster.In(run, nil) },
-				Launch:  func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d },
 				NewTree: p.tree,
-			})
+			}
+			if layout == glusterlab.One { // the process is the same for all
+				cfg.Launch = func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d }
+			} else {
+				cfg.New = func() sdk.Driver { return gluster.In(run, nil) }
+			}
+			drivertest.Run(t, cfg)
 		})
 	}
 }

@@ -31,15 +31,23 @@ type seen struct {
 }
 
 // freshLook is how long what was seen of the secondary when the mirror began
-// spares the first look another round trip.
+// spares the first look, and the first listing of an empty root, another round
+// trip.
 const freshLook = 5 * time.Second
+
+// bareRoot is the secondary's root, in which there was nothing.
+type bareRoot struct {
+	self sdk.Entry
+	at   time.Time
+}
 
 // bind makes sure that both sides are the ones of the session, or begins one. It
 // asks for all it may need at once: each question takes a round trip where a side
 // is another machine.
 func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 	known := m.Session != Session{}
-	strangers := counter{dirs: []sdk.Path{sdk.Root}}
+	begun := m.Clock()
+	var others strangers
 	now := Session{}
 	err = both(func() (err error) {
 		now.Primary, root, err = m.identify(ctx)
@@ -48,7 +56,8 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		if known || m.Adopt {
 			return nil
 		}
-		if err := m.Target.Scan(ctx, sdk.ScanRequest{Dirs: strangers.dirs}, &strangers); err != nil {
+		req := sdk.ScanRequest{Dirs: []sdk.Path{sdk.Root}, Fields: sdk.FieldTarget | sdk.FieldMark}
+		if err := m.Target.Scan(ctx, req, &others); err != nil {
 			return fmt.Errorf("look at the secondary: %w", err)
 		}
 		return nil
@@ -66,7 +75,10 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		}
 		now.Adopted = m.Session.Adopted
 	default:
-		now.Adopted = m.ours(now.Primary.Root, root.mark, strangers.count)
+		now.Adopted = m.ours(now.Primary.Root, root.mark, others.found)
+		if m.empty && others.self.Type == sdk.TypeDir {
+			m.bare = &bareRoot{self: others.self, at: begun}
+		}
 	}
 	if now == m.Session && !m.Adopt {
 		return root, nil
@@ -80,11 +92,11 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 
 // ours reports whether the secondary may be taken for this mirror's without a
 // word: it is empty, or its root has a mark of this primary.
-func (m *Mirror) ours(primary sdk.FileID, mark []byte, strangers int64) bool {
+func (m *Mirror) ours(primary sdk.FileID, mark []byte, strangers bool) bool {
 	if mark, err := crawl.DecodeMark(mark); err == nil && mark.Dir == primary {
 		return true
 	}
-	m.empty = strangers == 0
+	m.empty = !strangers
 	return m.empty
 }
 

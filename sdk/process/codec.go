@@ -34,6 +34,9 @@ func (codec) Name() string { return proto.Name }
 
 // Marshal implements [encoding.CodecV2].
 func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	if s, ok := v.(*sealed); ok {
+		return s.data, nil
+	}
 	m, ok := v.(protobuf.Message)
 	if !ok {
 		return nil, fmt.Errorf("encode %T: not a message", v)
@@ -53,6 +56,11 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal implements [encoding.CodecV2].
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if s, ok := v.(*sealed); ok {
+		data.Ref() // until it is sent
+		s.data = data
+		return nil
+	}
 	m, ok := v.(protobuf.Message)
 	if !ok {
 		return fmt.Errorf("decode %T: not a message", v)

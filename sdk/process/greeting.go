@@ -60,7 +60,7 @@ func (e *VersionError) Error() string {
 type greeting struct {
 	program string
 	// further is a further word, "" for none: from an agent its session's token,
-	// from a client that can resume [resumeWord]. Words after it are for later versions.
+	// from a client [resumeWord]. Words after it are for later versions.
 	further string
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -31,37 +32,37 @@ type Stream struct {
 	closed  error
 }
 
-// DialStream meets the agent at the other end of a stream of bytes. Neither waits
-// for the other's greeting with its own. What comes before the agent's is skipped,
-// up to 64 KiB. An error is a *GreetingError, a *VersionError, or that of ctx; rw
-// is closed then.
+// noSettings is an HTTP/2 frame of settings that sets nothing. gRPC's client sends
+// no call before the server's first settings, to know that it speaks HTTP/2. That
+// the greeting has told: with this in front the first call need not wait for a
+// round trip. The server's own settings follow, as they may at any time.
+const noSettings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+// DialStream meets the agent at the other end of a stream of bytes. What comes
+// before its greeting is skipped, up to 64 KiB. An error is a *GreetingError, a
+// *VersionError, or that of ctx; rw is closed then.
 func DialStream(ctx context.Context, rw io.ReadWriteCloser, o StreamOptions) (*Stream, error) {
 	r := bufio.NewReader(rw)
 	s := &Stream{raw: newStreamConn(r, rw), options: o}
 	stop := context.AfterFunc(ctx, func() { _ = s.raw.Close() })
 	mine := greeting{program: o.Program}
-	if o.Resume != nil {
-		mine.further = resumeWord // if the agent offers it
-	}
-	said := make(chan error, 1)
-	go func() { said <- greet(s.raw, clientWord, mine) }()
 	var err error
-	if s.agent, err = awaitGreeting(r, agentWord, maxNoise); err != nil {
-		_ = s.raw.Close()
-		<-said // rw is the caller's again
-	} else {
-		s.resumed = o.Resume != nil && s.agent.further != ""
-		err = <-said
+	if s.agent, err = awaitGreeting(r, agentWord, maxNoise); err == nil {
+		if s.resumed = o.Resume != nil && s.agent.further != ""; s.resumed {
+			mine.further = resumeWord
+		}
+		err = greet(s.raw, clientWord, mine)
 	}
 	if !stop() {
 		// The greeting's error tells what came until then.
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	if err == nil {
+		var over io.ReadWriteCloser = s.raw
 		if s.resumed {
-			over := o.Resume(s.agent.further, s.raw)
-			s.raw = newStreamConn(over, over)
+			over = o.Resume(s.agent.further, s.raw)
 		}
+		s.raw = newStreamConn(io.MultiReader(strings.NewReader(noSettings), over), over)
 		s.conn, err = s.connect()
 	}
 	if err != nil {

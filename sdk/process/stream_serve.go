@@ -32,8 +32,8 @@ type StreamOptions struct {
 	Token string
 	// Resume makes of the connection, after the greetings, a stream that survives
 	// it, and watches over it: Silence then only bounds the greetings. It is used
-	// if the other end has it too, and the agent a Token, which the client gets as
-	// token. It may be nil.
+	// if the other end does the same: an agent offers it with a Token, and the
+	// client gets that as token. It may be nil.
 	Resume func(token string, rw io.ReadWriteCloser) io.ReadWriteCloser
 	// Silence is after how long without a sign of life the other end is taken for
 	// dead. Both ends send such signs by themselves, at half that time but, on
@@ -73,7 +73,7 @@ func ServeStream(ctx context.Context, rw io.ReadWriteCloser, d sdk.Driver, o Str
 	}
 	half := o.silence() / 2
 	alive := keepalive.ServerParameters{Time: half, Timeout: half}
-	if o.Resume != nil && o.Token != "" && client.further == resumeWord {
+	if o.Resume != nil && client.further == resumeWord {
 		rw = o.Resume(o.Token, conn)
 		conn = newStreamConn(rw, rw)
 		defer conn.Close()

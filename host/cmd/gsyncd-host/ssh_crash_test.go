@@ -14,8 +14,7 @@ import (
 func TestSSHKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	const rounds = 3
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	c := newCrash(t, pl, *crashTime/rounds)
 	c.pause = time.Second // a login takes a while
 	c.config = func(body string) string { return s.config(body + "\n driver \"ssh\" { keepalive = \"12s\" }") }

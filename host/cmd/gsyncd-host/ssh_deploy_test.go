@@ -14,14 +14,11 @@ import (
 )
 
 // mirrorArgs are the arguments of run for one turn to a secondary, with settings
-// of the ssh driver.
+// of the ssh driver. What may succeed the next time is tried again soon.
 func (s *sshd) mirrorArgs(far, driver string) []string {
 	s.t.Helper()
-	if driver == "" {
-		return []string{"--once", s.pl.p, far}
-	}
 	config := filepath.Join(s.pl.dir, "far.hcl")
-	s.file(config, fmt.Sprintf("mirror \"m\" {\n  primary = %q\n  secondary = %q\n  driver \"ssh\" {\n    %s\n  }\n}\n", s.pl.p, far, driver))
+	s.file(config, fmt.Sprintf("mirror \"m\" {\n  primary = %q\n  secondary = %q\n  retry { min = \"100ms\" }\n  driver \"ssh\" {\n    %s\n  }\n}\n", s.pl.p, far, driver))
 	return []string{"--once", "-c", config}
 }
 
@@ -49,18 +46,14 @@ func TestSSHDeploy(t *testing.T) {
 	turn := func(wantPut int) {
 		t.Helper()
 		pl.write(t, fmt.Sprint("f", time.Now().UnixNano()), []byte("f"))
-		h := pl.start(t, "--once", pl.p, s.far())
-		h.end(time.Minute, 0)
+		h := pl.run(t, 0, pl.p, s.far())
 		if n := h.said("gsyncd-host was put on far at " + pl.dir + "/.cache/gsyncd-host/agent/"); n != wantPut {
 			t.Errorf("put there %d times, want %d", n, wantPut)
 		}
 		if n := h.said("not found"); n > 0 {
 			t.Errorf("what is nothing unusual was said %d times", n)
 		}
-		if !pl.inSync(t) {
-			t.Error("the trees differ")
-		}
-		s.gone()
+		s.endedWell()
 		if there := s.putThere(); len(there) != 1 {
 			t.Errorf("there: %q", there)
 		}
@@ -136,26 +129,19 @@ func TestSSHDeployBad(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			pl := newPlace(t)
-			s := newSSHD(t, pl)
+			pl, s := newFar(t)
 			s.bare()
 			c.prepare(t, s)
 			pl.write(t, "f", []byte("f"))
 			h := pl.start(t, s.mirrorArgs(s.far(), c.driver)...)
 			h.end(time.Minute, 1)
-			said := strings.Join(strings.Fields(h.stdout.String()+h.stderr.String()), " ")
 			for _, want := range c.want {
-				if !strings.Contains(said, want) {
-					t.Errorf("not said: %s", want)
-				}
+				h.wants(want)
 			}
-			if t.Failed() || testing.Verbose() {
-				t.Log(said)
-			}
+			t.Log(h.all())
 			if _, err := os.Stat(pl.s); err == nil {
 				t.Error("there is a secondary")
 			}
-			check(t, os.Mkdir(pl.s, 0o755)) // for the look at what is left
 			s.gone()
 			for _, path := range s.putThere() {
 				if filepath.Base(path) != programName {
@@ -169,8 +155,7 @@ func TestSSHDeployBad(t *testing.T) {
 // TestSSHDeploySlow takes longer in all than nothing may go on for.
 func TestSSHDeploySlow(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.bare()
 	s.shadow("cat", "for i in 1 2 3 4 5 6 7 8 9 10; do head -c 1000000; sleep 0.4; done; exec /bin/cat")
 	pl.write(t, "f", []byte("f"))
@@ -179,17 +164,13 @@ func TestSSHDeploySlow(t *testing.T) {
 	if took := time.Since(began); took < 4*time.Second {
 		t.Errorf("it took only %s", took)
 	}
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHDeployStopped stops the program while it puts itself there.
 func TestSSHDeployStopped(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.bare()
 	s.shadow("cat", "head -c 1000000; sleep 3; exec /bin/cat")
 	pl.write(t, "f", []byte("f"))
@@ -198,7 +179,6 @@ func TestSSHDeployStopped(t *testing.T) {
 	check(t, h.cmd.Process.Signal(syscall.SIGTERM))
 	h.end(stopTime, 1)
 	poll(t, "what was there is removed", func() bool { return len(s.putThere()) == 0 })
-	check(t, os.MkdirAll(pl.s, 0o755)) // for the look at what is left
 	s.gone()
 }
 
@@ -206,16 +186,12 @@ func TestSSHDeployStopped(t *testing.T) {
 // files print things.
 func TestSSHDeployNoise(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.bare()
 	s.forced(`yes "have a nice day" | head -c 60000; printf "no newline "; eval "$SSH_ORIGINAL_COMMAND"`)
 	pl.write(t, "f", []byte("f"))
 	pl.once(t, pl.p, s.far())
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // forced makes the server run something else than what it is told.

@@ -16,17 +16,12 @@ import (
 func TestSSHDeployedRsync(t *testing.T) {
 	t.Parallel()
 	needRsync(t)
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.bare()
 	pl.largeChange(t, s)
-	h := pl.start(t, "--once", pl.p, s.far())
-	h.end(time.Minute, 0)
+	h := pl.run(t, 0, pl.p, s.far())
 	h.wants("rsync: 1 file")
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHDeployedReset breaks the connection in the middle of a first run: it
@@ -34,10 +29,9 @@ func TestSSHDeployedRsync(t *testing.T) {
 // is left alone.
 func TestSSHDeployedReset(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	_, s := newFar(t)
 	s.bare()
-	r := s.throughRelay()
+	r := s.behind(0)
 	h := s.underWay("30s", "--once")
 	agent := s.agent()
 	s.program(olderProgram)
@@ -50,18 +44,14 @@ func TestSSHDeployedReset(t *testing.T) {
 	if n := h.said("gsyncd-host was put on far"); n != 1 {
 		t.Errorf("put there %d times", n)
 	}
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHDeployedThroughAnother puts the program on a machine behind another
 // one, which has no part in it. Then the way there is lost.
 func TestSSHDeployedThroughAnother(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.bare()
 	between := newSSHD(t, newPlace(t))
 	between.bare()
@@ -95,6 +85,5 @@ func TestSSHDeployedThroughAnother(t *testing.T) {
 		t.Errorf("on the machine in between: %q", there)
 	}
 	s.gone()
-	check(t, os.MkdirAll(between.pl.s, 0o755)) // for the look at what is left
 	between.gone()
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // brickPath finds the bricks in a pathinfo: "<POSIX(/brick):host:/brick/file>".
-var brickPath = regexp.MustCompile(`<POSIX\(([^)]*)\):([^:>]*):`) //nolint:gochecknoglobals // a constant that Go cannot make one
+var brickPath = regexp.MustCompile(`<POSIX\(([^)]*)\):([^:>]*):`)
 
 // barrier makes all durable that was done on a volume before: one file without a
 // name on each part of it is written to and fsynced, and what a brick's journal

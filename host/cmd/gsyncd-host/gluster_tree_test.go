@@ -58,7 +58,7 @@ func acl() []byte {
 	return b
 }
 
-const sparseSize = 64 << 20
+const sparseSize = 16 << 20
 
 func sparse(t *testing.T, path string) {
 	t.Helper()
@@ -68,7 +68,7 @@ func sparse(t *testing.T, path string) {
 	check(t, errors.Join(err, f.Truncate(sparseSize), f.Close()))
 }
 
-// change changes what oddTree made, in each way once.
+// changeTree changes what oddTree made, in each way once.
 func changeTree(t *testing.T, root string) {
 	t.Helper()
 	at := func(name string) string { return filepath.Join(root, name) }

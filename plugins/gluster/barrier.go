@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,7 @@ import (
 )
 
 // brickPath finds the bricks in a pathinfo: "<POSIX(/brick):host:/brick/file>".
-var brickPath = regexp.MustCompile(`<POSIX\(([^)]*)\):([^:>]*):`) //nolint:gochecknoglobals // a constant that Go cannot make one
+var brickPath = regexp.MustCompile(`<POSIX\(([^)]*)\):([^:>]*):`)
 
 // barrier makes all durable that was done on a volume before: one file without a
 // name on each part of it is written to and fsynced, and what a brick's journal
@@ -28,6 +29,7 @@ type barrier struct {
 	mu     sync.Mutex
 	files  []*os.File
 	bricks []string // that the files cover
+	count  int      // of the parts, then
 	n      byte
 	gen    string // of the bricks, when all was last known to be there
 }
@@ -53,11 +55,11 @@ func (b *barrier) close() {
 }
 
 // bricksOf names the bricks that hold an object, sorted.
-func bricksOf(get func(attr string, dest []byte) (int, error)) ([]string, error) {
+func bricksOf(path string) ([]string, error) {
 	buf := make([]byte, 64<<10) // a hundred bytes for each brick
-	n, err := get("trusted.glusterfs.pathinfo", buf)
+	n, err := unix.Lgetxattr(path, "trusted.glusterfs.pathinfo", buf)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the bricks: %w", err)
+		return nil, err
 	}
 	var out []string
 	for _, m := range brickPath.FindAllSubmatch(buf[:n], -1) {
@@ -67,53 +69,76 @@ func bricksOf(get func(attr string, dest []byte) (int, error)) ([]string, error)
 	return slices.Compact(out), nil
 }
 
-func (b *barrier) rootBricks() ([]string, error) {
-	return bricksOf(func(attr string, dest []byte) (int, error) { return unix.Getxattr(b.mnt, attr, dest) })
+// parts says over which bricks the volume is spread, nothing where all files lie
+// on the same, or where the volume does not tell (a disperse one). count is the
+// number of its parts, 0 if that is not known.
+func (b *barrier) parts() (on []string, count int, err error) {
+	state, err := readBricks(b.mnt, b.volume)
+	if err != nil || state.count == 1 {
+		return nil, state.count, err
+	}
+	on, err = bricksOf(b.mnt)
+	if err == unix.ENOMEM || err == unix.ENODATA || err == unix.EOPNOTSUPP {
+		return nil, state.count, nil
+	}
+	return on, state.count, err
 }
+
+// blindly is how many files for each part are made where nobody tells on which
+// part a file lies: that one gets none is as good as impossible.
+const blindly = 12
 
 // build makes the files: under names that fall where they fall, until all bricks
 // of the root have one.
 func (b *barrier) build() error {
 	b.close()
-	all, err := b.rootBricks()
+	all, count, err := b.parts()
 	if err != nil {
 		return sdk.NewError("prepare sync", "", err)
 	}
 	defer keepTime(b.mnt)()
+	tries := 50 + 20*len(all)
+	switch {
+	case count == 1:
+		tries = 1
+	case len(all) == 0:
+		tries = blindly * max(count, 1)
+	}
 	missing := slices.Clone(all)
-	for i := 0; len(missing) > 0 && i < 50+20*len(all); i++ {
-		f, on, err := b.file(i)
+	for i := 0; i < tries && (len(missing) > 0 || len(all) == 0); i++ {
+		f, on, err := b.file(i, len(all) > 0)
 		if err != nil {
 			b.close()
 			return sdk.NewError("prepare sync", "", err)
 		}
 		before := len(missing)
 		missing = slices.DeleteFunc(missing, func(brick string) bool { return slices.Contains(on, brick) })
-		if len(missing) == before {
+		if len(missing) == before && len(all) > 0 {
 			f.Close()
 		} else {
 			b.files = append(b.files, f)
 		}
 	}
 	if len(b.files) == 0 {
-		return &sdk.Error{Kind: sdk.KindUnsupported, Op: "prepare sync", Msg: "the volume does not tell where a file is"}
+		return &sdk.Error{Kind: sdk.KindTransient, Op: "prepare sync", Msg: "no new file comes to any of the bricks " + strings.Join(all, ", ")}
 	}
 	// A brick that gets no new files is about to be removed.
-	b.bricks = all
+	b.bricks, b.count = all, count
 	return nil
 }
 
-// file makes a file without a name and says which bricks hold it.
-func (b *barrier) file(i int) (*os.File, []string, error) {
+// file makes a file without a name, and with where says which bricks hold it.
+func (b *barrier) file(i int, where bool) (f *os.File, on []string, err error) {
 	path := filepath.Join(b.mnt, fmt.Sprintf("%ssync.%d.%d", sdk.ReservedPrefix, os.Getpid(), i))
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		return nil, nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, nil, err
 	}
-	on, err := bricksOf(func(attr string, dest []byte) (int, error) { return unix.Fgetxattr(int(f.Fd()), attr, dest) })
+	if where {
+		on, err = bricksOf(path)
+	}
 	if err = errors.Join(err, os.Remove(path)); err != nil {
 		f.Close()
 		return nil, nil, err
@@ -144,11 +169,11 @@ func (b *barrier) sync(ctx context.Context) error {
 }
 
 func (b *barrier) all(ctx context.Context) error {
-	now, err := b.rootBricks()
+	now, count, err := b.parts()
 	if err != nil {
 		return err
 	}
-	if len(b.files) > 0 && slices.Equal(now, b.bricks) && b.flush() == nil {
+	if len(b.files) > 0 && count == b.count && slices.Equal(now, b.bricks) && b.flush() == nil {
 		return nil
 	}
 	// Bricks came, went, or were started anew, and then know the files no more.

@@ -9,7 +9,7 @@ import (
 )
 
 // logLine is "[date time +0000] E [MSGID: 1] [file.c:1:function] 0-who: text".
-var logLine = regexp.MustCompile(`^\[[^\]]*\] ([EC]) (?:\[MSGID: \d+\] )?\[[^\]]*\] \S+: (.*)$`) //nolint:gochecknoglobals // a constant that Go cannot make one
+var logLine = regexp.MustCompile(`^\[[^\]]*\] ([EC]) (?:\[MSGID: \d+\] )?\[[^\]]*\] \S+: (.*)$`)
 
 // logged returns the errors that a glusterfs process logged, the last one last.
 func logged(path string) []string {

@@ -12,7 +12,7 @@ import (
 )
 
 // lockName is the file in the root of a secondary that its mirror holds a lock
-// on. It is not shown to the host, and stays.
+// on. It is not shown to the host.
 const lockName = sdk.ReservedPrefix + "lock"
 
 // volumeLock holds a secondary against other mirrors: on this machine by a lock
@@ -124,7 +124,12 @@ func (l *volumeLock) release() {
 	if l == nil {
 		return
 	}
-	l.file.Close()
+	if l.file != nil {
+		// Who waits for it sees that, and makes another. If it stays, it stays.
+		defer keepTime(l.mnt)()
+		os.Remove(filepath.Join(l.mnt, lockName))
+		l.file.Close()
+	}
 	l.here.Close()
 }
 

@@ -2,12 +2,14 @@ package gluster_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/plugins/gluster"
+	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 )
@@ -16,12 +18,20 @@ import (
 // its mounts in the directory named after it.
 const asPlugin = "serve-gluster-driver"
 
+// lab is one Gluster for all tests.
+var lab glusterlab.Shared
+
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == asPlugin {
 		process.ServeDriver(func(log *slog.Logger) sdk.Driver { return gluster.In(os.Args[2], log) })
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := lab.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
 }
 
 func must(t testing.TB, err error) {

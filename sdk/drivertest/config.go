@@ -28,6 +28,13 @@ type Config struct {
 	// Remote says that the trees are reached through a network: Check does not go
 	// there, and so cannot know what is missing.
 	Remote bool
+	// Mounted says that each tree is a filesystem of its own, mounted at Dir: its
+	// root cannot be removed, moved or made, and no path in it is longer than what
+	// one system call can name.
+	Mounted bool
+	// Keeps are names in the root by which a target that is open keeps what is
+	// nobody's business.
+	Keeps []string
 	// Values is the driver's configuration; defaults are filled in.
 	Values schema.Values
 }

@@ -52,7 +52,7 @@ func testOperations(t *testing.T, s *suite) {
 		sdk.Op{Kind: sdk.OpRemoveTree, Path: "d"},
 		sdk.Op{Kind: sdk.OpRemoveTree, Path: "d"})
 	gone(t, filepath.Join(tree.Dir, "d"))
-	ours(t, tree.Dir)
+	s.ours(t, tree.Dir)
 }
 
 func testReplace(t *testing.T, s *suite) {
@@ -81,7 +81,7 @@ func testReplace(t *testing.T, s *suite) {
 	if got := content(t, tree.Dir, "x"); got != "file" {
 		t.Errorf("content %q", got)
 	}
-	ours(t, tree.Dir)
+	s.ours(t, tree.Dir)
 }
 
 func testTypeChanges(t *testing.T, s *suite) {
@@ -107,7 +107,7 @@ func testTypeChanges(t *testing.T, s *suite) {
 	if got := content(t, tree.Dir, "file") + content(t, tree.Dir, "other/f"); got != "fo" {
 		t.Errorf("content %q", got)
 	}
-	ours(t, tree.Dir)
+	s.ours(t, tree.Dir)
 }
 
 func testRename(t *testing.T, s *suite) {
@@ -241,5 +241,5 @@ func testLinks(t *testing.T, s *suite) {
 	apply(t, dst, sdk.Op{Kind: sdk.OpRename, From: "d/f2", Path: "d/other"})
 	gone(t, filepath.Join(tree.Dir, "d/f2"))
 	wantKind(t, dst, sdk.Op{Kind: sdk.OpLink, From: "none", Path: "x"}, sdk.KindNotExist)
-	ours(t, tree.Dir)
+	s.ours(t, tree.Dir)
 }

@@ -163,6 +163,13 @@ func (d *Dir) Rename(name string, to *Dir, newName string) error {
 		if err = rename(unix.RENAME_EXCHANGE); err == nil {
 			return d.Unlink(name)
 		}
+		if (err == unix.EINVAL || err == unix.ENOSYS) && !to.path.Within(d.path.Join(name)) {
+			// Where that is not known nothing is there for a moment.
+			if err := to.Unlink(newName); err != nil {
+				return err
+			}
+			err = rename(0)
+		}
 	default:
 		err = rename(0)
 	}

@@ -63,8 +63,8 @@ func OpenTarget(path string, o Options) (sdk.Target, error) {
 	if p.features&sdk.HasNative != 0 {
 		t.native = nativeAttr(o.Volume)
 	}
-	g := &target{tree: t, mounts: map[localfs.Place]*localfs.Dir{}}
-	t.onClose = g.closeMounts
+	g := &target{tree: t, mounts: map[localfs.Place]*localfs.Dir{}, writers: map[*writer]bool{}}
+	t.onClose = g.end
 	return g, nil
 }
 

@@ -18,6 +18,9 @@ type target struct {
 
 	mountsMu sync.Mutex
 	mounts   map[localfs.Place]*localfs.Dir // other filesystems that were written to
+
+	writersMu sync.Mutex
+	writers   map[*writer]bool // those that were not closed
 }
 
 var _ sdk.Target = (*target)(nil)
@@ -54,7 +57,17 @@ func (g *target) writeTo(d *localfs.Dir) error {
 	return nil
 }
 
-func (g *target) closeMounts() {
+// end lets go of all that is open in the tree, once no call runs any more.
+func (g *target) end() {
+	g.writersMu.Lock()
+	var left []*writer
+	for w := range g.writers {
+		left = append(left, w)
+	}
+	g.writersMu.Unlock()
+	for _, w := range left {
+		w.windUp()
+	}
 	for _, d := range g.mounts {
 		d.Close()
 	}

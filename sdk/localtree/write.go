@@ -3,6 +3,7 @@ package localtree
 import (
 	"context"
 	"os"
+	"sync"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
@@ -14,8 +15,12 @@ func (g *target) Write(ctx context.Context) (sdk.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	leave()
-	return &writer{target: g, ctx: ctx, dirs: parents{root: g.root}}, nil
+	defer leave() // the target is not closed before the writer is known
+	w := &writer{target: g, ctx: ctx, dirs: parents{root: g.root}}
+	g.writersMu.Lock()
+	defer g.writersMu.Unlock()
+	g.writers[w] = true
+	return w, nil
 }
 
 // writer makes files one after the other.
@@ -24,7 +29,9 @@ type writer struct {
 	ctx     context.Context
 	dirs    parents
 	results []sdk.OpResult
-	done    bool
+
+	ending sync.Mutex // between Close and the target's end
+	done   bool
 
 	open bool // between Begin and End
 	meta sdk.NewFile
@@ -161,16 +168,30 @@ func (w *writer) discard() error {
 	return w.dir.Unlink(w.name)
 }
 
-// Close implements sdk.Writer. A file that was not ended is removed.
-func (w *writer) Close() ([]sdk.OpResult, error) {
+// windUp lets go of all that the writer holds. It reports whether this was the
+// first time.
+func (w *writer) windUp() bool {
+	w.ending.Lock()
+	defer w.ending.Unlock()
 	if w.done {
-		return w.results, nil
+		return false
 	}
 	if w.open {
 		w.finish(false)
 	}
 	w.dirs.close()
 	w.done = true
+	return true
+}
+
+// Close implements sdk.Writer. A file that was not ended is removed.
+func (w *writer) Close() ([]sdk.OpResult, error) {
+	if !w.windUp() {
+		return w.results, nil
+	}
+	w.writersMu.Lock()
+	delete(w.writers, w)
+	w.writersMu.Unlock()
 	if err := w.ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -126,17 +125,10 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (_ sdk.Sou
 	}
 	s := &primary{mount: m, set: set, volume: mark.Volume, xtime: xtimeAttr(mark.Volume)}
 	return localtree.OpenSource(m.place.mount(), localtree.Options{
-		Logger: m.log, Jobs: set.jobs, Volume: mark.Volume, Hidden: hidden,
+		Logger: m.log, Jobs: set.jobs, Volume: mark.Volume,
 		Identity: s.identity, Beacon: s.beacon, Guard: s.guard,
 		Closed: func() error { m.close(); return nil },
 	})
-}
-
-// hidden reports whether a name in the root is no part of the tree: the lock, and
-// where bricks of a replicated volume keep what they heal, which only auxiliary
-// mounts see.
-func hidden(name string) bool {
-	return name == lockName || strings.HasPrefix(name, ".glusterfs-anonymous-inode-")
 }
 
 // indexed returns the volume's mark, having the index turned on if the settings
@@ -208,7 +200,7 @@ func (d *driver) OpenTarget(ctx context.Context, req sdk.OpenRequest) (_ sdk.Tar
 	}
 	return localtree.OpenTarget(m.place.mount(), localtree.Options{
 		Logger: m.log, Jobs: set.jobs, MarkKey: req.MarkKey, MarkSpace: "user.", Volume: req.Volume,
-		Hidden: hidden, FsyncRenamed: fsyncJobs,
+		Hidden: lockName, FsyncRenamed: fsyncJobs,
 		Identity: s.identity, Guard: s.guard, Sync: s.barrier.sync, SetVolumeMark: setForeign,
 		Closed: func() error { s.close(); return nil },
 	})

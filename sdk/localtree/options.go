@@ -28,9 +28,9 @@ type Options struct {
 	// "trusted.glusterfs.<volume>.xtime" of directories, as Gluster and the classic
 	// gsyncd have it. A source reads them; a target keeps them too, if it can.
 	Volume sdk.UUID
-	// Hidden reports whether an entry of the root is not listed, by its name; nil
-	// means none. It is for what is the program's or the filesystem's own.
-	Hidden func(name string) bool
+	// Hidden is the name of an entry of the root that is not listed; empty means
+	// none. It should be one of the program's own.
+	Hidden string
 	// FsyncRenamed makes OpRename write the data of the program's own files to the
 	// disk before they get their names, so many files at once. It is for
 	// filesystems whose Sync does not reach data; 0 leaves that to Sync.

@@ -64,7 +64,7 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 		return nil, &sdk.Error{Kind: sdk.KindInput, Op: "open " + r.inner + " on " + f.hop.alias, Msg: "the driver there says of its settings: " + err.Error() + "; mend remote_settings"}
 	}
 	// The agent opens the URL that it was started with and no other.
-	f.request = sdk.OpenRequest{Address: sdk.Address{Scheme: desc.Schemes[0], Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Config: config}
+	f.request = sdk.OpenRequest{Address: sdk.Address{Scheme: desc.Schemes[0], Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Volume: req.Volume, Config: config}
 	log.Debug("connected", "address", f.hop.address(), "user", f.hop.user)
 	return f, nil
 }

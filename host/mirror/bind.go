@@ -3,10 +3,15 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gsyncd/gsyncd-host/host/crawl"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
+
+// volumePrefix begins the Filesystem of an identity that is a volume; its UUID
+// follows.
+const volumePrefix = "gluster:"
 
 // ChangedError says that a side is not the tree that the mirror is bound to.
 type ChangedError struct {
@@ -18,6 +23,11 @@ func (e *ChangedError) Error() string {
 	what := "root directory"
 	if e.Was.Filesystem != e.Is.Filesystem {
 		what = "filesystem"
+		was, volume := strings.CutPrefix(e.Was.Filesystem, volumePrefix)
+		is, still := strings.CutPrefix(e.Is.Filesystem, volumePrefix)
+		if volume && still {
+			return fmt.Sprintf("the %s is not the one this mirror knows: it was the volume %s and is the volume %s, of the same name; was it deleted and made anew? If the change is meant, run once with --adopt", e.Side, was, is)
+		}
 	}
 	return fmt.Sprintf("the %s is not the one this mirror knows: another %s is there now; is everything mounted? If the change is meant, run once with --adopt", e.Side, what)
 }
@@ -32,15 +42,21 @@ func (m *Mirror) bind(ctx context.Context) error {
 	switch {
 	case m.Adopt:
 		now.Adopted = true
+		if differ(m.Session, now) == nil {
+			now.Swept = m.Session.Swept
+		}
 	case known:
 		if err := differ(m.Session, now); err != nil {
 			return err
 		}
-		now.Adopted = m.Session.Adopted
+		now.Adopted, now.Swept = m.Session.Adopted, m.Session.Swept
 	default:
 		if now.Adopted, err = m.ours(ctx, now.Primary.Root); err != nil {
 			return err
 		}
+	}
+	if now.Swept == 0 && !known && m.sweeps() {
+		now.Swept = m.Clock().Unix() // the first turn enters what is not known to be held
 	}
 	if now == m.Session && !m.Adopt {
 		return nil
@@ -53,12 +69,13 @@ func (m *Mirror) bind(ctx context.Context) error {
 }
 
 // ours reports whether the secondary may be taken for this mirror's without a
-// word: it is empty, or its root has a mark of this primary.
+// word: it is empty, its root has a mark of this primary, or it is what classic
+// gsyncd made of the primary as it is.
 func (m *Mirror) ours(ctx context.Context, primary sdk.FileID) (bool, error) {
 	var found []sdk.Entry
 	c := counter{dirs: []sdk.Path{sdk.Root}}
 	err := both(func() (err error) {
-		found, err = m.Target.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldMark)
+		found, err = m.Target.Stat(ctx, []sdk.Path{sdk.Root}, m.markFields())
 		return err
 	}, func() error {
 		return m.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs}, &c)
@@ -69,8 +86,14 @@ func (m *Mirror) ours(ctx context.Context, primary sdk.FileID) (bool, error) {
 	if mark, err := crawl.DecodeMark(found[0].Mark); err == nil && mark.Dir == primary {
 		return true, nil
 	}
-	m.empty = c.count == 0
-	return m.empty, nil
+	if m.empty = c.count == 0; m.empty {
+		return true, nil
+	}
+	ours, err := m.tookOver(ctx, &found[0])
+	if err != nil {
+		return false, fmt.Errorf("look at the primary: %w", err)
+	}
+	return ours, nil
 }
 
 // adopted notes that the secondary holds nothing beyond the primary any more,

@@ -92,12 +92,18 @@ func (t *turn) restage(staged []stagedFile) {
 // first. A mark that cannot be written hides nothing; it costs a look.
 func (t *turn) markAll(ctx context.Context, nodes []*node) error {
 	t.mu.Lock()
-	nodes = slices.DeleteFunc(nodes, func(n *node) bool { return n.failed })
+	nodes = slices.DeleteFunc(nodes, func(n *node) bool {
+		if !n.failed && t.keepsMark(n) {
+			t.marked(n)
+			return true
+		}
+		return n.failed
+	})
 	t.mu.Unlock()
 	slices.SortStableFunc(nodes, func(a, b *node) int { return cmp.Compare(depth(b.path), depth(a.path)) })
 	ops := make([]sdk.Op, len(nodes))
 	for i, n := range nodes {
-		ops[i] = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: n.mark(t.since).Encode()}
+		ops[i] = t.setMark(n.path, n.mark(t.since))
 	}
 	results, err := t.apply(ctx, ops)
 	if err != nil {
@@ -109,13 +115,18 @@ func (t *turn) markAll(ctx context.Context, nodes []*node) error {
 			continue
 		}
 		t.mu.Lock()
-		delete(t.partial, n.id)
-		if n.parent == nil {
-			t.clean = true
-		}
+		t.marked(n)
 		t.mu.Unlock()
 	}
 	return nil
+}
+
+// marked notes that the directory has its mark. The lock is held.
+func (t *turn) marked(n *node) {
+	delete(t.partial, n.id)
+	if n.parent == nil {
+		t.clean = true
+	}
 }
 
 // place renames staged files to their names.
@@ -172,7 +183,6 @@ func (t *turn) settle(ctx context.Context) error {
 		return err
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	for _, n := range wave { // children before their parents
 		if n.failed {
 			if n.visited {
@@ -184,6 +194,10 @@ func (t *turn) settle(ctx context.Context) error {
 		if n.parent != nil {
 			n.parent.failed = n.parent.failed || n.failed
 		}
+	}
+	t.mu.Unlock()
+	if t.every {
+		return t.unclaimFailed(ctx, wave)
 	}
 	return nil
 }

@@ -33,6 +33,14 @@ func (t *turn) removeStrangers(ctx context.Context) error {
 		t.keepAll(nodes, refusal)
 		return nil
 	}
+	sure, err := t.relist(ctx, nodes)
+	if err != nil {
+		return err
+	}
+	if !sure {
+		t.keepAll(nodes, nil)
+		return nil
+	}
 	for i, n := range nodes {
 		if err := t.remove(ctx, n, counts[i]); err != nil {
 			return err

@@ -13,6 +13,11 @@ import (
 func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 	name := a.Name()
 	path := n.path.Join(name)
+	if a.Kind != crawl.Enter {
+		w.mu.Lock()
+		n.acted = true
+		w.mu.Unlock()
+	}
 	if len(path) > maxPath && a.P != nil {
 		w.mu.Lock()
 		n.open++
@@ -133,7 +138,8 @@ func (w *walker) enter(n *node, name string, a crawl.Action) {
 	path := n.path.Join(name)
 	x, known := w.Marker.XTime(a.P.ID)
 	m, err := crawl.DecodeMark(a.S.Mark)
-	if a.P.Mount || (err == nil && m.Holds(x, a.P.ID) && !w.full) {
+	held := err == nil && m.Holds(x, a.P.ID) || w.carries(a.P.ID, a.S)
+	if a.P.Mount || held && !w.every {
 		if a.P.Mount {
 			w.notice("another filesystem is mounted below the primary: it is not entered")
 		}

@@ -19,6 +19,7 @@ type turn struct {
 	*Mirror
 	pass  marker.Pass
 	full  bool
+	every bool     // enter every directory, whatever its mark says
 	since sdk.Time // what the marks of this turn will vouch for
 
 	jobs chan mover.Job
@@ -106,16 +107,17 @@ func (t *turn) over(path sdk.Path, seen map[sdk.Path]bool) bool {
 type outcome struct {
 	clean bool // the secondary holds all that the pass saw
 	again bool // something has to be looked at again at once
+	saw   bool // all of the primary was seen
 }
 
 // crawlOnce does one turn.
-func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full bool) (outcome, error) {
+func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bool) (outcome, error) {
 	rootID, err := m.rootID(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
 	t := &turn{
-		Mirror: m, pass: pass, full: full,
+		Mirror: m, pass: pass, full: full, every: every || full,
 		since:  pass.Beacon.Now.Add(-pass.Beacon.Window.Nanoseconds()),
 		jobs:   make(chan mover.Job, 512),
 		wake:   make(chan struct{}, 1),
@@ -140,7 +142,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full bool) (ou
 		return outcome{}, err
 	}
 	m.ledger.settle(t.over)
-	return outcome{clean: t.clean, again: t.again}, nil
+	return outcome{clean: t.clean, again: t.again, saw: !t.blind && pass.Unlisted == 0}, nil
 }
 
 func (t *turn) run(ctx context.Context, cancel context.CancelCauseFunc, root *node) error {

@@ -100,7 +100,7 @@ func (w *walker) list(ctx context.Context, chunk []*node) *listing {
 	}
 	l := &listing{chunk: chunk, p: scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: fields})}
 	if !chunk[0].fresh {
-		l.s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | sdk.FieldMark})
+		l.s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | w.markFields()})
 	}
 	return l
 }
@@ -164,7 +164,10 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		return nil
 	}
 	if selfS != nil {
-		n.on = selfS.ID
+		n.on, n.native = selfS.ID, selfS.Native
+		if m, err := crawl.DecodeMark(selfS.Mark); w.every && !w.full && err == nil && m.Holds(n.xtime, n.id) {
+			n.was = m
+		}
 	}
 	v := w.visitOf(n, selfP, selfS)
 	n.self = *selfP
@@ -245,6 +248,10 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 	case err == nil && w.full && !m.XTime.IsZero():
 		begun.Dir, begun.Since = m.Dir, m.Since
 		op.must = true
+	case s.Mark == nil && !s.Native.IsZero():
+		// It has what classic gsyncd brings. After a kill nothing may vouch for
+		// what that does not bring.
+		begun.Since = sdk.Time{}
 	case s.Mark == nil && w.Session.Adopted:
 	default:
 		return

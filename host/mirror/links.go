@@ -233,10 +233,10 @@ func (t *turn) unclaim(ctx context.Context, dirs []sdk.Path) error {
 			switch {
 			case err == nil && !m.XTime.IsZero():
 				m.XTime = sdk.XTime{}
-				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode()})
+				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode(), Native: found[i].Native})
 			case found[i].Mark == nil && !found[i].Native.IsZero():
 				// Held by a native xtime; a mark of nothing goes before that.
-				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode()})
+				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode(), Native: found[i].Native})
 			}
 		}
 		results, err := t.apply(ctx, ops)

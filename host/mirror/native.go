@@ -25,8 +25,8 @@ func (m *Mirror) markFields() sdk.Fields {
 // setMark makes the operation that marks a finished directory. Who comes without
 // our index, another mirror's marker or classic gsyncd, reads the native xtime: it
 // is the one that the pass read before it listed the directory, so all that was
-// marked up to it is on the secondary. A mark that only says "begun" has none,
-// and leaves an earlier one as it is, which is as true as before.
+// marked up to it is on the secondary. With a mark that only says "begun" goes the
+// one that is there already, which is as true as before.
 func (m *Mirror) setMark(path sdk.Path, mark crawl.Mark) sdk.Op {
 	op := sdk.Op{Kind: sdk.OpSetMark, Path: path, Mark: mark.Encode()}
 	if m.native {

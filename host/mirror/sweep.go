@@ -83,7 +83,7 @@ func (t *turn) unclaimFailed(ctx context.Context, wave []*node) error {
 	for _, n := range wave {
 		if n.failed && n.held() {
 			begun := crawl.Mark{Dir: n.was.Dir, Since: n.was.Since}
-			ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode()})
+			ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode(), Native: n.native})
 		}
 	}
 	results, err := t.apply(ctx, ops)

@@ -256,7 +256,7 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 	default:
 		return
 	}
-	op.op = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode()}
+	op.op = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode(), Native: s.Native}
 	w.ops = append(w.ops, op)
 	w.opsFirst = true
 }

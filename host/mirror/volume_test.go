@@ -1,0 +1,291 @@
+package mirror_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/pkg/xattr"
+
+	"github.com/gsyncd/gsyncd-host/host/crawl"
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+var volumeID = sdk.UUID{0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe, 1, 2, 3, 4, 5, 6, 7, 8}
+
+// volume makes of a rig's primary one that has native xtimes, as Gluster's marker
+// keeps them: a directory has the latest change time at it or below. Its
+// secondary keeps them too. What it knows outlasts a run.
+type volume struct {
+	*rig
+	hidden func(rel string) bool // changes of it mark nothing above: a hole
+
+	mu      sync.Mutex
+	since   sdk.NativeXTime
+	id      sdk.UUID
+	carried map[uint64]sdk.NativeXTime // on the secondary, by inode
+	setAt   map[sdk.Path]int           // marks with a native xtime, by directory
+	marks   []sdk.VolumeMark           // set on the secondary
+
+	natives map[uint64]sdk.NativeXTime
+	last    marker.Pass
+}
+
+// newVolume wraps both sides of a rig. More hooks go around what it makes.
+func newVolume(r *rig) *volume {
+	v := &volume{
+		rig: r, id: volumeID, since: sdk.NativeXTime{Sec: 1_000_000_000}, hidden: func(string) bool { return false },
+		carried: map[uint64]sdk.NativeXTime{}, setAt: map[sdk.Path]int{},
+	}
+	r.wrapSource = func(s sdk.Source) sdk.Source { return hookSource{s, v.sourceHooks()} }
+	r.wrapTarget = func(t sdk.Target) sdk.Target { return hookTarget{t, v.targetHooks(t)} }
+	r.wrapMarker = func(m *marker.Marker) mirror.Marker { return &passMarker{Marker: m, v: v} }
+	return v
+}
+
+func (v *volume) sourceHooks() *hooks {
+	return &hooks{
+		info: func(i sdk.Info) sdk.Info {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			i.Features |= sdk.HasNative
+			i.Volume = v.id
+			return i
+		},
+		identity: func(next func() (sdk.Identity, error)) (sdk.Identity, error) {
+			id, err := next()
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			id.Filesystem = "gluster:" + v.id.String()
+			return id, err
+		},
+		beacon: func(next func() (sdk.Beacon, error)) (sdk.Beacon, error) {
+			b, err := next()
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			b.Index = sdk.VolumeMark{Volume: v.id, Since: v.since}
+			return b, err
+		},
+		scan: func(req sdk.ScanRequest, sink sdk.ScanSink, next func(sdk.ScanRequest, sdk.ScanSink) error) error {
+			if req.Fields&sdk.FieldNative != 0 {
+				sink = &nativeSink{ScanSink: sink, dirs: req.Dirs, of: v.nativeOf}
+			}
+			return next(req, sink)
+		},
+		stat: func(paths []sdk.Path, fields sdk.Fields, next func() ([]sdk.Entry, error)) ([]sdk.Entry, error) {
+			var before []sdk.NativeXTime
+			if fields&sdk.FieldNative != 0 {
+				for _, p := range paths {
+					before = append(before, v.nativeOf(p, nil))
+				}
+			}
+			out, err := next()
+			for i := range before {
+				if err == nil && out[i].Type == sdk.TypeDir {
+					out[i].Native = before[i]
+				}
+			}
+			return out, err
+		},
+	}
+}
+
+// nativeOf is the native xtime of a directory of the primary.
+func (v *volume) nativeOf(dir sdk.Path, _ *sdk.Entry) (x sdk.NativeXTime) {
+	_ = filepath.WalkDir(filepath.Join(v.primary, string(dir)), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		rel, _ := filepath.Rel(v.primary, path)
+		info, err := d.Info()
+		if err != nil || v.hidden(rel) {
+			return nil
+		}
+		at := info.Sys().(*syscall.Stat_t).Ctim
+		here := sdk.NativeXTime{Sec: uint32(at.Sec), Usec: uint32(at.Nsec / 1000)}
+		if here.Sec > x.Sec || here.Sec == x.Sec && here.Usec > x.Usec {
+			x = here
+		}
+		return nil
+	})
+	return x
+}
+
+func (v *volume) targetHooks(t sdk.Target) *hooks {
+	of := func(_ sdk.Path, e *sdk.Entry) sdk.NativeXTime {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.carried[e.ID.Ino]
+	}
+	return &hooks{
+		info: func(i sdk.Info) sdk.Info {
+			i.Features |= sdk.HasNative | sdk.KeepsVolumeMark
+			return i
+		},
+		scan: func(req sdk.ScanRequest, sink sdk.ScanSink, next func(sdk.ScanRequest, sdk.ScanSink) error) error {
+			if req.Fields&sdk.FieldNative != 0 {
+				sink = &nativeSink{ScanSink: sink, dirs: req.Dirs, of: of}
+			}
+			return next(req, sink)
+		},
+		stat: func(_ []sdk.Path, fields sdk.Fields, next func() ([]sdk.Entry, error)) ([]sdk.Entry, error) {
+			out, err := next()
+			for i := range out {
+				if fields&sdk.FieldNative != 0 && out[i].Type == sdk.TypeDir {
+					out[i].Native = of("", &out[i])
+				}
+			}
+			return out, err
+		},
+		apply: func(ops []sdk.Op, next func([]sdk.Op) ([]sdk.OpResult, error)) ([]sdk.OpResult, error) {
+			return v.apply(t, ops, next)
+		},
+	}
+}
+
+// apply does operations one by one, as a driver with native xtimes does.
+func (v *volume) apply(t sdk.Target, ops []sdk.Op, next func([]sdk.Op) ([]sdk.OpResult, error)) ([]sdk.OpResult, error) {
+	out := make([]sdk.OpResult, len(ops))
+	var run []sdk.Op
+	from := 0
+	flush := func(to int) error {
+		if len(run) == 0 {
+			return nil
+		}
+		res, err := next(run)
+		copy(out[from:to], res)
+		run = nil
+		return err
+	}
+	for i := range ops {
+		if ops[i].Kind == sdk.OpSetVolumeMark {
+			if err := flush(i); err != nil {
+				return nil, err
+			}
+			from = i + 1
+			v.mu.Lock()
+			v.marks = append(v.marks, ops[i].VolumeMark)
+			v.mu.Unlock()
+			continue
+		}
+		run = append(run, ops[i])
+	}
+	if err := flush(len(ops)); err != nil {
+		return nil, err
+	}
+	for i := range ops {
+		if kind := ops[i].Kind; kind != sdk.OpSetMark && kind != sdk.OpMkdir || out[i].Err != nil {
+			continue
+		}
+		found, err := t.Stat(context.Background(), []sdk.Path{ops[i].Path}, 0)
+		if err != nil {
+			return nil, err
+		}
+		m, err := crawl.DecodeMark(ops[i].Mark)
+		v.mu.Lock()
+		v.carried[found[0].ID.Ino] = ops[i].Native
+		if err == nil && !m.XTime.IsZero() {
+			v.setAt[ops[i].Path]++
+		}
+		v.mu.Unlock()
+	}
+	return out, nil
+}
+
+// classic makes of the secondary's marks what the classic gsyncd leaves: native
+// xtimes alone, those of the primary as it is.
+func (v *volume) classic() {
+	v.t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	clear(v.carried)
+	err := filepath.WalkDir(v.secondary, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		for _, space := range []string{"user.", "trusted."} {
+			_ = xattr.LRemove(path, space+sdk.ReservedXattr+"test")
+		}
+		rel, err := filepath.Rel(v.secondary, path)
+		v.carried[inode(v.t, path)] = v.nativeOf(sdk.Path(rel), nil)
+		return err
+	})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	v.session = mirror.Session{}
+}
+
+func inode(t *testing.T, path string) uint64 {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t).Ino
+}
+
+// nativeSink gives the rows of a scan their native xtimes.
+type nativeSink struct {
+	sdk.ScanSink
+	dirs []sdk.Path
+	of   func(sdk.Path, *sdk.Entry) sdk.NativeXTime
+	open sdk.Path
+}
+
+func (s *nativeSink) BeginDir(i int, self *sdk.Entry) error {
+	s.open = s.dirs[i]
+	e := *self
+	e.Native = s.of(s.open, self)
+	return s.ScanSink.BeginDir(i, &e)
+}
+
+func (s *nativeSink) Entry(e *sdk.Entry) error {
+	if e.Type != sdk.TypeDir || strings.HasPrefix(e.Name, sdk.ReservedPrefix) {
+		return s.ScanSink.Entry(e)
+	}
+	c := *e
+	c.Native = s.of(s.open.Join(e.Name), e)
+	return s.ScanSink.Entry(&c)
+}
+
+// passMarker stands in for a marker that trusts native xtimes.
+type passMarker struct {
+	*marker.Marker
+	v *volume
+}
+
+func (p *passMarker) Refresh(ctx context.Context, src sdk.Source, hint marker.Hint) (marker.Pass, error) {
+	natives := map[uint64]sdk.NativeXTime{}
+	_ = filepath.WalkDir(p.v.primary, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			rel, _ := filepath.Rel(p.v.primary, path)
+			natives[inode(p.v.t, path)] = p.v.nativeOf(sdk.Path(rel), nil)
+		}
+		return nil
+	})
+	root := inode(p.v.t, p.v.primary)
+	if p.v.natives != nil && !hint.Sweep && natives[root] == p.v.natives[root] {
+		pass := p.v.last
+		pass.Changed, pass.Racy, pass.Swept = false, false, false
+		return pass, nil
+	}
+	pass, err := p.Marker.Refresh(ctx, src, hint)
+	if err == nil {
+		p.v.natives, p.v.last = natives, pass
+	}
+	pass.Swept = hint.Sweep
+	return pass, err
+}
+
+func (p *passMarker) Native(id sdk.FileID) (sdk.NativeXTime, bool) {
+	x, ok := p.v.natives[id.Ino]
+	return x, ok
+}

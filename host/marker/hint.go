@@ -14,8 +14,6 @@ type Hint struct {
 	All bool
 	// Dirs are the directories to look at, by identity.
 	Dirs []sdk.FileID
-	// Sweep asks for a full pass.
-	Sweep bool
 }
 
 // Detector is a source of hints: a timer, or the filesystem's events.

@@ -34,8 +34,6 @@ type Pass struct {
 	// passes among them until Marker.Moved is called for them; sorted by From.
 	Moves []Move
 	Took  time.Duration
-	// Swept says that every directory was listed.
-	Swept bool
 }
 
 // Problem is a directory that could not be listed.

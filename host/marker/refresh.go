@@ -26,7 +26,6 @@ func (m *Marker) Refresh(ctx context.Context, src sdk.Source, hint Hint) (Pass, 
 	began := time.Now()
 	pass, err := m.refresh(ctx, src)
 	pass.Took = time.Since(began)
-	pass.Swept = true
 	return pass, err
 }
 

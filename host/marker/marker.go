@@ -32,8 +32,8 @@ type Marker struct {
 	pass   sync.Mutex
 	closed bool
 	walker *walk // its buffers, from pass to pass
-	// complete is the last pass that went through the whole tree.
-	complete uint32
+	// owed says that a pass through the whole tree was due and did not end well.
+	owed bool
 
 	// mu guards what follows, and is never held while anything is waited for.
 	mu      sync.RWMutex
@@ -44,13 +44,28 @@ type Marker struct {
 	moves   moves
 	links   *linkTable
 	journal *journal
-	passes  uint32 // begun so far
+	passes  uint32         // begun so far
+	index   sdk.VolumeMark // what the native xtimes in the tree belong to
+	swept   swept
+	told    counted // by the last pass
+
+	// Directories that every pass lists, those that the pass after the last one
+	// to find them did not find in their place (and which one that was), and those
+	// that are gone and yet kept.
+	pending map[ref]struct{}
+	missing map[ref]uint32
+	ghosts  map[ref]struct{}
 
 	// What is not published yet: nodes with a new stamp, and nodes under a
 	// parent that may not be as new as they are.
 	stamped []ref
 	rehung  []ref
+	// settling says that native xtimes are newer than the xtimes that are seen.
+	settling bool
 }
+
+// counted is what a tree holds in all.
+type counted struct{ entries, bytes int64 }
 
 // ErrClosed is returned after Close.
 var ErrClosed = errors.New("the marker is closed")
@@ -73,12 +88,10 @@ func Open(dir string, opts Options) (*Marker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Marker{log: opts.Logger, rand: opts.Rand, journal: j, links: &linkTable{}}
+	m := &Marker{log: opts.Logger, rand: opts.Rand, journal: j}
 	m.clock.wall = opts.Clock
 	if state != nil {
-		m.epoch, m.ident = state.head.epoch, state.head.ident
-		m.tree, m.moves = state.tree, state.moves
-		m.clock.last, m.clock.reserved = state.clock, state.clock
+		m.take(state)
 		return m, nil
 	}
 	if errors.Is(why, fs.ErrNotExist) {
@@ -89,6 +102,31 @@ func Open(dir string, opts Options) (*Marker, error) {
 	return m, m.restart(sdk.Identity{})
 }
 
+// take goes on with an index that was loaded.
+func (m *Marker) take(state *loaded) {
+	m.epoch, m.ident, m.index = state.head.epoch, state.head.ident, state.head.index
+	m.forgetAll()
+	m.tree, m.moves, m.swept = state.tree, state.moves, state.swept
+	m.clock.last, m.clock.reserved = state.clock, state.clock
+	for r, n := range m.tree.all() {
+		switch {
+		case n.is(flagGhost):
+			m.ghosts[r] = struct{}{}
+		case n.is(flagsPending):
+			m.pending[r] = struct{}{}
+		}
+	}
+	m.told = m.count()
+}
+
+// forgetAll empties what is known of a tree.
+func (m *Marker) forgetAll() {
+	m.tree, m.moves, m.links = newTree(), moves{}, newLinkTable()
+	m.pending, m.missing, m.ghosts = map[ref]struct{}{}, map[ref]uint32{}, map[ref]struct{}{}
+	m.stamped, m.rehung = nil, nil
+	m.swept, m.told, m.settling = swept{}, counted{}, false
+}
+
 // restart begins a new epoch for a tree.
 func (m *Marker) restart(ident sdk.Identity) error {
 	var b [8]byte
@@ -97,9 +135,8 @@ func (m *Marker) restart(ident sdk.Identity) error {
 			return fmt.Errorf("choose an epoch: %w", err)
 		}
 	}
-	m.ident = ident
-	m.tree, m.moves, m.links = newTree(), moves{}, &linkTable{}
-	m.stamped, m.rehung = nil, nil
+	m.ident, m.index = ident, sdk.VolumeMark{}
+	m.forgetAll()
 	m.journal.take()
 	m.journal.stale = true
 	return nil
@@ -132,9 +169,10 @@ func (m *Marker) adopt(ident sdk.Identity) error {
 		r = t.add(ident.Root, place{})
 	}
 	t.root = r
-	n := t.at(r)
-	n.parent, n.name = 0, ""
-	n.flags &^= flagGhost
+	t.hang(r, place{})
+	t.at(r).flags &^= flagGhost
+	delete(m.ghosts, r)
+	delete(m.missing, r)
 	return nil
 }
 
@@ -158,17 +196,43 @@ func (m *Marker) xtime(r ref) (sdk.XTime, bool) {
 	return sdk.XTime{Epoch: m.epoch, Seq: n.max}, true
 }
 
-// Links returns the names of a file that had several when the last pass listed
-// the directories they are in, sorted; nil if it had one. Names outside the
-// tree are not among them. Before the first pass nothing is known.
+// Native returns the native xtime that was read for a directory before what the
+// last pass knew of it and all below it: of a source without native xtimes, of
+// one that no pass found, and while a pass comes to its end, it is false.
+func (m *Marker) Native(id sdk.FileID) (sdk.NativeXTime, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r, ok := m.tree.byID[id]
+	if !ok || m.settling {
+		return sdk.NativeXTime{}, false
+	}
+	n := m.tree.at(r)
+	return n.native, n.is(flagNative) && !n.is(flagGhost)
+}
+
+// Swept is when a pass last went through the whole tree of a source with native
+// xtimes, zero if none did; it outlives a restart.
+func (m *Marker) Swept() time.Time {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.swept.at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(m.swept.at, 0)
+}
+
+// Links returns the names of a file that had several when the directories they
+// are in were last listed, sorted; nil if it had one. Names outside the tree are
+// not among them. Nothing is known of directories that were not listed since
+// Open, see [Pass.NamesKnown].
 func (m *Marker) Links(id sdk.FileID) []sdk.Path {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if !m.links.several(id) {
-		return nil
-	}
 	var out []sdk.Path
 	m.links.each(id, func(dir ref, name string) {
+		if m.lost(dir) {
+			return
+		}
 		p, ok := m.tree.path(dir)
 		if p = p.Join(name); ok && len(p) <= sdk.MaxPath {
 			out = append(out, p)

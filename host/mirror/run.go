@@ -42,10 +42,11 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	}
 	var last sdk.XTime // root xtime of the last turn
 	hint := marker.Hint{All: true, Sweep: opts.Full}
-	again := 0
+	again, names := 0, false
 	for look := 1; ; look++ {
 		m.Tracker.SetState(report.Looking, nil)
-		hint.Sweep = hint.Sweep || m.sweepDue()
+		sweep := m.sweeps() && (hint.Sweep || m.sweepDue())
+		hint.Sweep = hint.Sweep || sweep || names
 		pass, err := m.Marker.Refresh(ctx, m.Source, hint)
 		m.Detector.Done(pass, 0)
 		if err != nil {
@@ -62,8 +63,8 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 		if err != nil {
 			return err
 		}
-		sweep := hint.Sweep && pass.Swept && m.sweeps()
-		if hint.Sweep && !sweep {
+		if sweep && !pass.Swept {
+			sweep = false
 			m.sweepLater()
 		}
 		hint.Sweep = false
@@ -80,6 +81,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			if err := m.adopted(quiet); err != nil {
 				return err
 			}
+			names = out.names
 			if sweep {
 				if err := m.swept(out.saw); err != nil {
 					return err

@@ -41,6 +41,7 @@ type turn struct {
 	noSpace     bool               // the secondary's disk is full: no use to send more
 	blind       bool               // part of the primary could not be seen
 	vanished    bool               // something was gone again when it was looked at
+	nameless    bool               // a file has names that take a full pass to find
 
 	publishing sync.Mutex // one publish at a time
 }
@@ -108,6 +109,7 @@ type outcome struct {
 	clean bool // the secondary holds all that the pass saw
 	again bool // something has to be looked at again at once
 	saw   bool // all of the primary was seen
+	names bool // a full pass is needed for the names of files
 }
 
 // crawlOnce does one turn.
@@ -142,7 +144,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bo
 		return outcome{}, err
 	}
 	m.ledger.settle(t.over)
-	return outcome{clean: t.clean, again: t.again, saw: !t.blind && pass.Unlisted == 0}, nil
+	return outcome{clean: t.clean, again: t.again, names: t.nameless, saw: !t.blind && pass.Unlisted == 0}, nil
 }
 
 func (t *turn) run(ctx context.Context, cancel context.CancelCauseFunc, root *node) error {

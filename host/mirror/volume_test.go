@@ -13,7 +13,6 @@ import (
 	"github.com/pkg/xattr"
 
 	"github.com/gsyncd/gsyncd-host/host/crawl"
-	"github.com/gsyncd/gsyncd-host/host/marker"
 	"github.com/gsyncd/gsyncd-host/host/mirror"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
@@ -33,9 +32,6 @@ type volume struct {
 	carried map[uint64]sdk.NativeXTime // on the secondary, by inode
 	setAt   map[sdk.Path]int           // marks with a native xtime, by directory
 	marks   []sdk.VolumeMark           // set on the secondary
-
-	natives map[uint64]sdk.NativeXTime
-	last    marker.Pass
 }
 
 // newVolume wraps both sides of a rig. More hooks go around what it makes.
@@ -46,7 +42,6 @@ func newVolume(r *rig) *volume {
 	}
 	r.wrapSource = func(s sdk.Source) sdk.Source { return hookSource{s, v.sourceHooks()} }
 	r.wrapTarget = func(t sdk.Target) sdk.Target { return hookTarget{t, v.targetHooks(t)} }
-	r.wrapMarker = func(m *marker.Marker) mirror.Marker { return &passMarker{Marker: m, v: v} }
 	return v
 }
 
@@ -254,38 +249,4 @@ func (s *nativeSink) Entry(e *sdk.Entry) error {
 	c := *e
 	c.Native = s.of(s.open.Join(e.Name), e)
 	return s.ScanSink.Entry(&c)
-}
-
-// passMarker stands in for a marker that trusts native xtimes.
-type passMarker struct {
-	*marker.Marker
-	v *volume
-}
-
-func (p *passMarker) Refresh(ctx context.Context, src sdk.Source, hint marker.Hint) (marker.Pass, error) {
-	natives := map[uint64]sdk.NativeXTime{}
-	_ = filepath.WalkDir(p.v.primary, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			rel, _ := filepath.Rel(p.v.primary, path)
-			natives[inode(p.v.t, path)] = p.v.nativeOf(sdk.Path(rel), nil)
-		}
-		return nil
-	})
-	root := inode(p.v.t, p.v.primary)
-	if p.v.natives != nil && !hint.Sweep && natives[root] == p.v.natives[root] {
-		pass := p.v.last
-		pass.Changed, pass.Racy, pass.Swept = false, false, false
-		return pass, nil
-	}
-	pass, err := p.Marker.Refresh(ctx, src, hint)
-	if err == nil {
-		p.v.natives, p.v.last = natives, pass
-	}
-	pass.Swept = hint.Sweep
-	return pass, err
-}
-
-func (p *passMarker) Native(id sdk.FileID) (sdk.NativeXTime, bool) {
-	x, ok := p.v.natives[id.Ino]
-	return x, ok
 }

@@ -262,10 +262,18 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 }
 
 // namesMissing reports whether e may have names that the pass did not see,
-// because some directory could not be listed. It is mirrored for what is known,
+// because some directory could not be listed, or need not be. It is mirrored for what is known,
 // but nothing may vouch for that.
 func (w *walker) namesMissing(e *sdk.Entry) bool {
-	return w.pass.Unlisted > 0 && e.Type == sdk.TypeRegular && e.Nlink > 1 && len(w.Marker.Links(e.ID)) < int(e.Nlink)
+	if w.pass.NamesKnown && w.pass.Unlisted == 0 || e.Type != sdk.TypeRegular || e.Nlink < 2 || len(w.Marker.Links(e.ID)) >= int(e.Nlink) {
+		return false
+	}
+	if !w.pass.NamesKnown {
+		w.mu.Lock()
+		w.nameless, w.again = true, true
+		w.mu.Unlock()
+	}
+	return true
 }
 
 // visitOf says how far equal looks count in n.

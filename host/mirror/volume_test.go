@@ -2,6 +2,8 @@ package mirror_test
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/pkg/xattr"
 
@@ -20,11 +23,16 @@ import (
 var volumeID = sdk.UUID{0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe, 1, 2, 3, 4, 5, 6, 7, 8}
 
 // volume makes of a rig's primary one that has native xtimes, as Gluster's marker
-// keeps them: a directory has the latest change time at it or below. Its
+// keeps them: a directory gets a new one with every change at it or below. Its
 // secondary keeps them too. What it knows outlasts a run.
 type volume struct {
 	*rig
 	hidden func(rel string) bool // changes of it mark nothing above: a hole
+
+	stamping sync.Mutex
+	states   map[uint64]string // what is at or below a directory, by inode
+	stamps   map[uint64]sdk.NativeXTime
+	last     sdk.NativeXTime
 
 	mu      sync.Mutex
 	since   sdk.NativeXTime
@@ -38,6 +46,7 @@ type volume struct {
 func newVolume(r *rig) *volume {
 	v := &volume{
 		rig: r, id: volumeID, since: sdk.NativeXTime{Sec: 1_000_000_000}, hidden: func(string) bool { return false },
+		states: map[uint64]string{}, stamps: map[uint64]sdk.NativeXTime{},
 		carried: map[uint64]sdk.NativeXTime{}, setAt: map[sdk.Path]int{},
 	}
 	r.wrapSource = func(s sdk.Source) sdk.Source { return hookSource{s, v.sourceHooks()} }
@@ -93,24 +102,43 @@ func (v *volume) sourceHooks() *hooks {
 }
 
 // nativeOf is the native xtime of a directory of the primary.
-func (v *volume) nativeOf(dir sdk.Path, _ *sdk.Entry) (x sdk.NativeXTime) {
-	_ = filepath.WalkDir(filepath.Join(v.primary, string(dir)), func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil
-		}
+func (v *volume) nativeOf(dir sdk.Path, _ *sdk.Entry) sdk.NativeXTime {
+	sum := fnv.New128a()
+	at := filepath.Join(v.primary, string(dir))
+	self, err := os.Lstat(at)
+	if err != nil {
+		return sdk.NativeXTime{}
+	}
+	v.stamping.Lock()
+	defer v.stamping.Unlock()
+	_ = filepath.WalkDir(at, func(path string, d fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(v.primary, path)
-		info, err := d.Info()
 		if err != nil || v.hidden(rel) {
 			return nil
 		}
-		at := info.Sys().(*syscall.Stat_t).Ctim
-		here := sdk.NativeXTime{Sec: uint32(at.Sec), Usec: uint32(at.Nsec / 1000)}
-		if here.Sec > x.Sec || here.Sec == x.Sec && here.Usec > x.Usec {
-			x = here
+		if info, err := d.Info(); err == nil {
+			st := info.Sys().(*syscall.Stat_t)
+			// Where the directory is says nothing: it is moved with all below it.
+			rel, _ = filepath.Rel(at, path)
+			_, _ = fmt.Fprintf(sum, "%q %d %d %d %d\n", rel, st.Ino, st.Size, st.Ctim.Sec, st.Ctim.Nsec)
 		}
 		return nil
 	})
-	return x
+	ino := self.Sys().(*syscall.Stat_t).Ino
+	state := string(sum.Sum(nil))
+	if v.states[ino] != state {
+		now := time.Now()
+		x := sdk.NativeXTime{Sec: uint32(now.Unix()), Usec: uint32(now.Nanosecond() / 1000)}
+		if x.Sec < v.last.Sec || x.Sec == v.last.Sec && x.Usec <= v.last.Usec {
+			if x = v.last; x.Usec < 999_999 {
+				x.Usec++
+			} else {
+				x = sdk.NativeXTime{Sec: x.Sec + 1}
+			}
+		}
+		v.states[ino], v.stamps[ino], v.last = state, x, x
+	}
+	return v.stamps[ino]
 }
 
 func (v *volume) targetHooks(t sdk.Target) *hooks {

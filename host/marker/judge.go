@@ -45,6 +45,16 @@ func (w *walk) gone(r ref) {
 	}
 }
 
+// elsewhere reports whether directory i of the scan was looked for where, as the
+// pass found meanwhile, it no longer is.
+func (w *walk) elsewhere(i int) bool {
+	if w.full {
+		return false // there it was found first
+	}
+	p, ok := w.m.tree.path(w.dirs[i])
+	return ok && p != w.paths[i]
+}
+
 // unlisted notes a directory that cannot be listed. It is stamped when that
 // begins, and, its digest being unknown, when it ends.
 func (w *walk) unlisted(r ref, p sdk.Path, err *sdk.Error) {
@@ -71,6 +81,32 @@ func (w *walk) named(r ref) {
 			w.short = append(w.short, m.links.files[file].id)
 		}
 	})
+}
+
+// mourn has the directories listed in which files have names that had others in
+// directories that are gone, and reports whether there are any. A pass through
+// the whole tree lists them anyway.
+func (w *walk) mourn() bool {
+	m := w.m
+	if w.full || len(m.missing) == 0 {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for top, since := range m.missing {
+		if since != w.seen || w.mourned[top] || len(m.links.dirs) == 0 {
+			continue
+		}
+		w.mourned[top] = true
+		m.tree.below(top, func(r ref, _ *node) {
+			m.links.others(r, func(dir ref) {
+				if !m.lost(dir) {
+					w.due(dir)
+				}
+			})
+		})
+	}
+	return len(w.stack) > 0
 }
 
 // due lists a directory in this pass, or once more in the next.

@@ -181,6 +181,17 @@ func (t *linkTable) forget(dir ref) {
 	}
 }
 
+// others calls f for the directories with further names of a directory's files.
+func (t *linkTable) others(dir ref, f func(dir ref)) {
+	for i := t.dirs[dir]; i != 0; i = t.names[i].sibling {
+		for o := t.files[t.names[i].file].head; o != 0; o = t.names[o].next {
+			if t.names[o].dir != dir {
+				f(t.names[o].dir)
+			}
+		}
+	}
+}
+
 // settle ends a pass through the whole tree: names that it did not find are no
 // longer waited for.
 func (t *linkTable) settle() {

@@ -117,8 +117,14 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 	if !w.open || w.other {
 		w.links.reset()
 	}
-	w.named(r)
+	elsewhere := (err != nil || w.other) && w.elsewhere(i)
+	if !elsewhere {
+		w.named(r)
+	}
 	switch {
+	case elsewhere:
+		w.m.tree.at(r).listed = 0
+		w.stack = append(w.stack, r)
 	case err == nil && !w.other:
 		w.listed(r)
 	case (err == nil || err.Kind == sdk.KindNotExist || err.Kind == sdk.KindChanged) && !w.m.tree.at(r).is(flagHole):

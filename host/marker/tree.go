@@ -38,9 +38,9 @@ type node struct {
 
 	entries uint32 // when last listed
 	parent  ref
-	kid     ref // the first child
-	next    ref // the parent's next child, and
-	prev    ref // the one before
+	kid     ref    // the first child
+	next    ref    // the parent's next child, and
+	prev    ref    // the one before
 	seen    uint32 // the pass that last found it
 	listed  uint32 // the pass that last asked for its listing
 	flags   flags

@@ -3,6 +3,7 @@ package marker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -37,6 +38,7 @@ type walk struct {
 	single  int64        // bytes in files with one name
 	short   []sdk.FileID // files with names that are not known
 	widen   string       // why all of the tree is to be looked at
+	mourned map[ref]bool // missing directories that mourn saw to
 
 	// The scan under way.
 	dirs  []ref
@@ -62,7 +64,7 @@ type nativeRead struct {
 	native sdk.NativeXTime
 }
 
-func newWalk(m *Marker) *walk { return &walk{m: m, dig: newDigester()} }
+func newWalk(m *Marker) *walk { return &walk{m: m, dig: newDigester(), mourned: map[ref]bool{}} }
 
 // begin starts a pass.
 func (w *walk) begin(b sdk.Beacon, p plan) {
@@ -77,6 +79,7 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	w.young, w.began = b.Now.Add(-int64(b.Window)), time.Now()
 	w.stack, w.later, w.natives, w.short = w.stack[:0], w.later[:0], w.natives[:0], w.short[:0]
 	w.single, w.widen = 0, ""
+	clear(w.mourned)
 	w.dirs, w.ended = w.dirs[:0], 0
 	m.tree.at(m.tree.root).seen = w.seen
 	if p.full || p.root {
@@ -93,6 +96,7 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	for r := range m.pending {
 		w.later = append(w.later, r)
 	}
+	slices.Sort(w.later) // so that equal trees make equal passes
 }
 
 // interrupted leaves what was found and not listed to the next pass.
@@ -109,7 +113,7 @@ func (w *walk) run(ctx context.Context, src sdk.Source) error {
 	if w.native {
 		fields = sdk.FieldNative
 	}
-	for w.widen == "" && len(w.stack)+len(w.later) > 0 {
+	for w.widen == "" && (len(w.stack)+len(w.later) > 0 || w.mourn()) {
 		w.next()
 		if len(w.dirs) == 0 {
 			continue

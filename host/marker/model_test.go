@@ -109,6 +109,7 @@ func (u *mutator) op() {
 	case k == 6:
 		to := u.name(dir)
 		u.fs.link(file, to)
+		u.fs.mark(file) // of what is not there when it is looked for, nothing else tells
 		u.hitNames(u.fs.id(file))
 	case k == 7:
 		u.hitNames(u.fs.id(file))

@@ -32,6 +32,7 @@ type walk struct {
 
 	stack []ref // found, not yet listed
 	later []ref // to be listed once the stack is empty
+	shelf []ref // to be listed once what holds them is found
 	// natives are those read in the pass. They are taken over when it is complete:
 	// before that, a directory's says nothing of what is still to be listed below.
 	natives []nativeRead
@@ -77,7 +78,8 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	w.tick = m.clock.next()
 	w.pass = Pass{Beacon: b}
 	w.young, w.began = b.Now.Add(-int64(b.Window)), time.Now()
-	w.stack, w.later, w.natives, w.short = w.stack[:0], w.later[:0], w.natives[:0], w.short[:0]
+	w.stack, w.later, w.shelf = w.stack[:0], w.later[:0], w.shelf[:0]
+	w.natives, w.short = w.natives[:0], w.short[:0]
 	w.single, w.widen = 0, ""
 	clear(w.mourned)
 	w.dirs, w.ended = w.dirs[:0], 0
@@ -102,6 +104,7 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 // interrupted leaves what was found and not listed to the next pass.
 func (w *walk) interrupted() {
 	w.stack = append(append(w.stack, w.dirs[min(w.ended, len(w.dirs)):]...), w.later...)
+	w.stack = append(w.stack, w.shelf...)
 	for _, r := range w.stack {
 		w.m.pending[r] = struct{}{}
 	}
@@ -113,7 +116,7 @@ func (w *walk) run(ctx context.Context, src sdk.Source) error {
 	if w.native {
 		fields = sdk.FieldNative
 	}
-	for w.widen == "" && (len(w.stack)+len(w.later) > 0 || w.mourn()) {
+	for w.widen == "" && (len(w.stack)+len(w.later) > 0 || w.unshelve() || w.mourn()) {
 		w.next()
 		if len(w.dirs) == 0 {
 			continue
@@ -144,7 +147,11 @@ func (w *walk) next() {
 	w.dirs, w.paths, w.ended, w.open = w.dirs[:0], w.paths[:0], 0, false
 	for _, r := range w.stack[cut:] {
 		n := m.tree.at(r)
-		if n.listed == w.seen || m.lost(r) {
+		if n.listed == w.seen {
+			continue
+		}
+		if m.lost(r) {
+			w.shelf = append(w.shelf, r) // what holds it may be found yet
 			continue
 		}
 		n.listed = w.seen
@@ -159,6 +166,25 @@ func (w *walk) next() {
 		w.paths = append(w.paths, p)
 	}
 	w.stack = w.stack[:cut]
+}
+
+// unshelve goes on with directories whose place was missing and is found, and
+// reports whether there are any.
+func (w *walk) unshelve() bool {
+	if len(w.shelf) == 0 {
+		return false
+	}
+	m := w.m
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	w.shelf = slices.DeleteFunc(w.shelf, func(r ref) bool {
+		found := !m.lost(r)
+		if found {
+			w.stack = append(w.stack, r)
+		}
+		return found
+	})
+	return len(w.stack) > 0
 }
 
 // names looks whether the pass met files with names that it does not know of.

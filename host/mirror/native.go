@@ -7,6 +7,11 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
+// nativeSlack is how many seconds the clocks of the machines that stamp native
+// xtimes and change times may differ before a change is mistaken for an
+// earlier one that classic gsyncd brought.
+const nativeSlack = 5
+
 // keepsNative reports whether the secondary carries the primary's native xtimes.
 // Without marks of our own beside them they are left alone: what cannot keep the
 // one cannot keep the other.

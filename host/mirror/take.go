@@ -25,6 +25,9 @@ func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 		w.fail(n, name, sdk.Primary, &sdk.Error{Kind: sdk.KindInput, Op: "mirror", Path: path[:maxShown] + "…", Msg: fmt.Sprintf("the path is longer than %d bytes", maxPath)})
 		return nil
 	}
+	if a.P != nil && !w.pass.NamesKnown && w.namesMissing(a.P) {
+		return nil // brought without its other names, it would be parted from them
+	}
 	if a.Kind != crawl.Enter && a.Kind != crawl.Leftover && w.ledger.blocked(path) {
 		w.mu.Lock()
 		n.failName(name)

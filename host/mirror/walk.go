@@ -283,6 +283,9 @@ func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
 	}
 	v := crawl.NewVisit(selfS.Mark, selfP.ID, w.pass.Beacon.Now, w.full)
 	v.Xattrs = w.full
+	if v.Trust == crawl.TrustLooks && !selfS.Native.IsZero() {
+		v.Since = sdk.Time{Sec: int64(selfS.Native.Sec) - nativeSlack}
+	}
 	w.mu.Lock()
 	part, ok := w.partial[n.id]
 	w.mu.Unlock()

@@ -42,8 +42,8 @@ func (t *turn) publish(ctx context.Context) error {
 	case <-t.wake:
 	default:
 	}
-	staged, metas, final := t.staged, t.metas, t.final
-	t.staged, t.metas, t.final, t.stagedBytes = nil, nil, nil, 0
+	staged, metas, final, parted := t.staged, t.metas, t.final, t.parted
+	t.staged, t.metas, t.final, t.parted, t.stagedBytes = nil, nil, nil, nil, 0
 	t.mu.Unlock()
 	if len(staged)+len(final) > 0 {
 		begin := t.Clock()
@@ -58,6 +58,9 @@ func (t *turn) publish(ctx context.Context) error {
 		return err
 	}
 	if err := t.applyEntryOps(ctx, metas); err != nil {
+		return err
+	}
+	if err := t.relink(ctx, parted); err != nil {
 		return err
 	}
 	return t.settle(ctx)

@@ -29,6 +29,7 @@ type turn struct {
 	staged      []stagedFile
 	stagedBytes int64
 	metas       []entryOp
+	parted      []*stagedFile // in place, but not all their names are one with them
 	ready       []*node // complete, but for attributes and mark
 	final       []*node // complete; the mark is due after the next sync
 	links       []link
@@ -281,6 +282,10 @@ func (t *turn) result(r mover.Result) {
 	if r.Unchanged {
 		op := sdk.Op{Kind: sdk.OpSetMeta, Path: r.Job.Path, Meta: sdk.MetaOf(&r.Entry, sdk.MetaAll)}
 		t.metas = append(t.metas, entryOp{node: n, name: name, op: op})
+		f := stagedFile{path: r.Job.Path, entry: r.Entry}
+		if names := t.others(&f); r.Job.Old != nil && int(r.Job.Old.Nlink) <= len(names) {
+			t.parted = append(t.parted, &f)
+		}
 	} else {
 		t.staged = append(t.staged, stagedFile{node: n, name: name, path: r.Job.Path, staged: r.Job.Staged, entry: r.Entry, moved: r.Moved})
 		t.stagedBytes += r.Entry.Size

@@ -103,7 +103,8 @@ const (
 	KeepsEntries                         // lets no entry be removed or moved but the program's own; the host does not try
 	HasNative                            // a source tells native xtimes, a target keeps those of OpenRequest.Volume
 	KeepsVolumeMark                      // a target whose root carries volume marks, by which it can be a primary in turn
-	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark
+	SyncsInLists                         // Apply takes OpSync; a resource in another process always has it
+	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists
 )
 
 // Known drops the bits that this version does not know.

@@ -142,7 +142,7 @@ func errnoKind(no syscall.Errno) Kind {
 		return KindUnsupported
 	case syscall.ENOSPC, syscall.EDQUOT:
 		return KindNoSpace
-	case syscall.EAGAIN, syscall.EINTR, syscall.EIO, syscall.ETIMEDOUT, syscall.ESTALE, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE:
+	case syscall.EAGAIN, syscall.EINTR, syscall.EIO, syscall.ETIMEDOUT, syscall.ESTALE, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ENOTCONN:
 		return KindTransient
 	case syscall.EBUSY, syscall.ETXTBSY:
 		return KindBusy

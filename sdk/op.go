@@ -23,10 +23,17 @@ const (
 	OpSetMeta                         // set Path's Meta
 	OpSetMark                         // set directory Path's mark to Mark; an empty Mark removes it. With HasNative, Native is kept beside it, and a zero one removed
 	OpSetVolumeMark                   // renew VolumeMark on the root, which Path is; only with KeepsVolumeMark
-	opEnd
+	// OpSync makes durable all that was done before, as [Target.Sync] does. If it
+	// fails, nothing after it in the list is done, and all of that has its error.
+	// It is for targets with the feature SyncsInLists only; [ApplyAll] does it with
+	// any. Path is Root.
+	OpSync
 )
 
-var opNames = [...]string{"", "mkdir", "symlink", "mknod", "link", "rename", "remove", "remove-tree", "set-meta", "set-mark", "set-volume-mark"}
+// opEnd is the first kind that an Op for a driver cannot have.
+const opEnd = OpSync
+
+var opNames = [...]string{"", "mkdir", "symlink", "mknod", "link", "rename", "remove", "remove-tree", "set-meta", "set-mark", "set-volume-mark", "sync"}
 
 // String gives the operation's name.
 func (k OpKind) String() string {
@@ -82,7 +89,8 @@ type Op struct {
 // MaxMark is the longest mark, in bytes.
 const MaxMark = 256
 
-// Validate checks what came from a host.
+// Validate checks what came from a host. OpSync is refused: a driver that does not
+// know it must not take it for done.
 func (o *Op) Validate() error {
 	if o.Kind == 0 || o.Kind >= opEnd {
 		return fmt.Errorf("operation %d is not known", o.Kind)

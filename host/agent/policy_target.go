@@ -25,6 +25,7 @@ var _ sdk.Target = (*guardedTarget)(nil)
 // Info implements [sdk.Resource].
 func (t *guardedTarget) Info() sdk.Info {
 	info := t.Target.Info()
+	info.Features &^= sdk.SyncsInLists // it is not among what is judged here
 	if t.policy.keeps() {
 		info.Features |= sdk.KeepsEntries
 	}

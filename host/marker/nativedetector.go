@@ -85,16 +85,19 @@ func (d *NativeDetector) Done(p Pass, cpu time.Duration) {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if p.Swept {
+		if d.pace.SweepEvery > 0 {
+			d.sweep = now.Add(max(d.pace.SweepEvery, rest(d.pace.Share)))
+		}
+		if !p.Native.IsZero() {
+			pause = d.pace.Interval // the next look is a partial one again
+		}
+	}
 	d.beat = now.Add(max(pause, d.pace.Every))
 	if p.Racy {
 		// Sooner than this the same entries would be too young again.
 		pause = max(pause, p.Beacon.Window)
 		d.beat = now.Add(pause)
-	}
-	if p.Swept && d.pace.SweepEvery > 0 {
-		d.sweep = now.Add(max(d.pace.SweepEvery, rest(d.pace.Share)))
-		// A sweep is paced by its own time: what is marked next is not to wait.
-		pause = d.pace.Interval
 	}
 	d.notUntil = now.Add(pause)
 	if !p.Native.IsZero() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/host/crawl"
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -32,13 +33,49 @@ func (e *ChangedError) Error() string {
 	return fmt.Sprintf("the %s is not the one this mirror knows: another %s is there now; is everything mounted? If the change is meant, run once with --adopt", e.Side, what)
 }
 
-// bind makes sure that both sides are the ones of the session, or begins one.
-func (m *Mirror) bind(ctx context.Context) error {
-	now, err := m.identify(ctx)
-	if err != nil {
-		return err
-	}
+// seen is what a look at the secondary's root found.
+type seen struct {
+	id   sdk.Identity
+	self sdk.Entry
+	at   time.Time
+}
+
+// freshLook is how long what was seen of the secondary when the mirror began
+// spares the first look, and the first listing of an empty root, another round
+// trip.
+const freshLook = 5 * time.Second
+
+// bareRoot is the secondary's root, in which there was nothing.
+type bareRoot struct {
+	self sdk.Entry
+	at   time.Time
+}
+
+// bind makes sure that both sides are the ones of the session, or begins one. It
+// asks for all it may need at once: each question takes a round trip where a side
+// is another machine.
+func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 	known := m.Session != Session{}
+	begun := m.Clock()
+	var others strangers
+	now := Session{}
+	err = both(func() (err error) {
+		now.Primary, root, err = m.identify(ctx)
+		return err
+	}, func() error {
+		if known || m.Adopt {
+			return nil
+		}
+		req := sdk.ScanRequest{Dirs: []sdk.Path{sdk.Root}, Fields: sdk.FieldTarget | m.markFields()}
+		if err := m.Target.Scan(ctx, req, &others); err != nil {
+			return fmt.Errorf("look at the secondary: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return root, err
+	}
+	now.Secondary = root.id
 	switch {
 	case m.Adopt:
 		now.Adopted = true
@@ -47,49 +84,41 @@ func (m *Mirror) bind(ctx context.Context) error {
 		}
 	case known:
 		if err := differ(m.Session, now); err != nil {
-			return err
+			return root, err
 		}
 		now.Adopted, now.Swept = m.Session.Adopted, m.Session.Swept
 	default:
-		if now.Adopted, err = m.ours(ctx, now.Primary.Root); err != nil {
-			return err
+		if now.Adopted, err = m.ours(ctx, now.Primary.Root, &root.self, others.found); err != nil {
+			return root, err
+		}
+		if m.empty && others.self.Type == sdk.TypeDir {
+			m.bare = &bareRoot{self: others.self, at: begun}
 		}
 	}
 	if now.Swept == 0 && !known && m.sweeps() {
 		now.Swept = m.Clock().Unix() // the first turn enters what is not known to be held
 	}
 	if now == m.Session && !m.Adopt {
-		return nil
+		return root, nil
 	}
 	if err := m.SaveSession(now); err != nil {
-		return fmt.Errorf("keep the session: %w", err)
+		return root, fmt.Errorf("keep the session: %w", err)
 	}
 	m.Session = now
-	return nil
+	return root, nil
 }
 
 // ours reports whether the secondary may be taken for this mirror's without a
 // word: it is empty, its root has a mark of this primary, or it is what classic
 // gsyncd made of the primary as it is.
-func (m *Mirror) ours(ctx context.Context, primary sdk.FileID) (bool, error) {
-	var found []sdk.Entry
-	c := counter{dirs: []sdk.Path{sdk.Root}}
-	err := both(func() (err error) {
-		found, err = m.Target.Stat(ctx, []sdk.Path{sdk.Root}, m.markFields())
-		return err
-	}, func() error {
-		return m.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs}, &c)
-	})
-	if err != nil {
-		return false, fmt.Errorf("look at the secondary: %w", err)
-	}
-	if mark, err := crawl.DecodeMark(found[0].Mark); err == nil && mark.Dir == primary {
+func (m *Mirror) ours(ctx context.Context, primary sdk.FileID, root *sdk.Entry, strangers bool) (bool, error) {
+	if mark, err := crawl.DecodeMark(root.Mark); err == nil && mark.Dir == primary {
 		return true, nil
 	}
-	if m.empty = c.count == 0; m.empty {
+	if m.empty = !strangers; m.empty {
 		return true, nil
 	}
-	ours, err := m.tookOver(ctx, &found[0])
+	ours, err := m.tookOver(ctx, root)
 	if err != nil {
 		return false, fmt.Errorf("look at the primary: %w", err)
 	}
@@ -109,30 +138,53 @@ func (m *Mirror) adopted(inSync bool) error {
 	return nil
 }
 
-// verify makes sure, at every look and again before anything is removed, that
-// both sides still are what they were.
+// verify makes sure, before anything is removed, that both sides still are what
+// they were.
 func (m *Mirror) verify(ctx context.Context) error {
-	now, err := m.identify(ctx)
+	primary, root, err := m.identify(ctx)
 	if err != nil {
 		return err
 	}
-	return differ(m.Session, now)
+	return differ(m.Session, Session{Primary: primary, Secondary: root.id})
 }
 
 // identify asks both sides what they are now, at the same time.
-func (m *Mirror) identify(ctx context.Context) (now Session, err error) {
+func (m *Mirror) identify(ctx context.Context) (primary sdk.Identity, root seen, err error) {
 	err = both(func() (err error) {
-		if now.Primary, err = m.Source.Identity(ctx); err != nil {
-			return fmt.Errorf("identify the primary: %w", err)
-		}
-		return nil
+		primary, err = m.identifyPrimary(ctx)
+		return err
 	}, func() (err error) {
-		if now.Secondary, err = m.Target.Identity(ctx); err != nil {
+		root, err = m.lookAtRoot(ctx)
+		return err
+	})
+	return primary, root, err
+}
+
+func (m *Mirror) identifyPrimary(ctx context.Context) (sdk.Identity, error) {
+	id, err := m.Source.Identity(ctx)
+	if err != nil {
+		return id, fmt.Errorf("identify the primary: %w", err)
+	}
+	return id, nil
+}
+
+// lookAtRoot asks the secondary what it is now, and for its root's mark.
+func (m *Mirror) lookAtRoot(ctx context.Context) (root seen, err error) {
+	root.at = m.Clock()
+	err = both(func() (err error) {
+		if root.id, err = m.Target.Identity(ctx); err != nil {
 			return fmt.Errorf("identify the secondary: %w", err)
 		}
 		return nil
+	}, func() error {
+		found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, m.markFields())
+		if err != nil {
+			return fmt.Errorf("read the secondary's mark: %w", err)
+		}
+		root.self = found[0]
+		return nil
 	})
-	return now, err
+	return root, err
 }
 
 // both does two things at a time, each of which may wait for another machine.

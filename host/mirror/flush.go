@@ -93,19 +93,26 @@ func (w *walker) fillXattrs(ctx context.Context) error {
 // applyEntryOps does operations for entries and takes their tokens. One of
 // kind 0 is counted as failed without being done.
 func (t *turn) applyEntryOps(ctx context.Context, ops []entryOp) error {
-	if len(ops) == 0 {
-		return nil
+	results, err := t.apply(ctx, opsOf(ops))
+	if err != nil {
+		return err
 	}
+	return t.entriesDone(ops, results)
+}
+
+// opsOf gives the operations that are to be done.
+func opsOf(ops []entryOp) []sdk.Op {
 	list := make([]sdk.Op, 0, len(ops))
 	for i := range ops {
 		if ops[i].op.Kind != 0 {
 			list = append(list, ops[i].op)
 		}
 	}
-	results, err := t.apply(ctx, list)
-	if err != nil {
-		return err
-	}
+	return list
+}
+
+// entriesDone takes the results of what [opsOf] gave.
+func (t *turn) entriesDone(ops []entryOp, results []sdk.OpResult) error {
 	var counts report.Counts
 	for i := range ops {
 		o := &ops[i]
@@ -175,7 +182,7 @@ func (m *Mirror) apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult, error
 	if len(ops) == 0 {
 		return nil, nil
 	}
-	results, err := m.Target.Apply(ctx, ops)
+	results, err := sdk.ApplyAll(ctx, m.Target, ops)
 	if err != nil {
 		return nil, fmt.Errorf("change the secondary: %w", err)
 	}

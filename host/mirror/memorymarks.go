@@ -148,6 +148,14 @@ func (m *memoryMarks) fill(path sdk.Path, e *sdk.Entry) {
 	}
 }
 
+// Info implements [sdk.Resource]. Marks are set after all else of a list, so that
+// a sync cannot stand in between.
+func (m *memoryMarks) Info() sdk.Info {
+	info := m.Target.Info()
+	info.Features &^= sdk.SyncsInLists
+	return info
+}
+
 // Scan implements [sdk.Resource].
 func (m *memoryMarks) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink) error {
 	if req.Fields&sdk.FieldMark != 0 {

@@ -98,10 +98,11 @@ type Mirror struct {
 	partial map[sdk.FileID]partial
 	run     string // tells our staged names from those of earlier runs
 	serial  int64
-	held    int  // turns in a row that removed nothing because the primary moved
-	first   bool // the secondary never held everything yet
-	empty   bool // the secondary was empty when the mirror began
-	barred  bool // the mirror would remove, and the secondary does not let it
+	held    int       // turns in a row that removed nothing because the primary moved
+	first   bool      // the secondary never held everything yet
+	empty   bool      // the secondary was empty when the mirror began
+	bare    *bareRoot // until the first listing; nil if it is not known to be empty
+	barred  bool      // the mirror would remove, and the secondary does not let it
 
 	native   bool      // the secondary carries native xtimes
 	sweepNot time.Time // no sweep before it

@@ -86,46 +86,79 @@ func (t *turn) park(ctx context.Context, moves []marker.Move) ([]parked, error) 
 	return out, nil
 }
 
-// unpark puts the directories into their new places, outermost first. One whose
-// place is taken goes back to its old one if it can, to be removed under the
-// guards; what stays parked the walk removes and brings anew.
+// unpark puts the directories into their new places, outermost first, all of one
+// depth together. One whose place is taken goes back to its old one if it can, to
+// be removed under the guards; what stays parked the walk removes and brings anew.
 func (t *turn) unpark(ctx context.Context, dirs []parked) error {
 	slices.SortStableFunc(dirs, func(a, b parked) int { return cmp.Compare(depth(a.To), depth(b.To)) })
-	var moved int64
-	for _, d := range dirs {
-		if err := t.makeParents(ctx, d.To); err != nil {
+	var back []sdk.Op
+	for len(dirs) > 0 {
+		n := 1
+		for n < len(dirs) && depth(dirs[n].To) == depth(dirs[0].To) {
+			n++
+		}
+		taken, err := t.unparkAll(ctx, dirs[:n])
+		if err != nil {
 			return err
 		}
-		taken, err := t.Target.Stat(ctx, []sdk.Path{d.To}, 0)
-		if err != nil {
-			return fmt.Errorf("look for moved directories: %w", err)
-		}
+		back = append(back, taken...)
+		dirs = dirs[n:]
+	}
+	_, err := t.apply(ctx, back)
+	return err
+}
+
+// unparkAll puts directories of one depth into place, and returns what takes those
+// back whose place is taken.
+func (t *turn) unparkAll(ctx context.Context, dirs []parked) (back []sdk.Op, err error) {
+	places := make([]sdk.Path, len(dirs))
+	for i := range dirs {
+		places[i] = dirs[i].To
+	}
+	if err := t.makeParents(ctx, places); err != nil {
+		return nil, err
+	}
+	found, err := t.Target.Stat(ctx, places, 0)
+	if err != nil {
+		return nil, fmt.Errorf("look for moved directories: %w", err)
+	}
+	var ops []sdk.Op
+	for i, d := range dirs {
 		t.Marker.Moved(d.ID)
-		to := d.To
-		if taken[0].Type != sdk.TypeUnknown {
+		if found[i].Type != sdk.TypeUnknown {
 			t.Logger.Debug("a moved directory's new place is taken", "path", string(d.To))
-			to = d.From
+			back = append(back, sdk.Op{Kind: sdk.OpRename, From: d.at, Path: d.From})
+			continue
 		}
-		results, err := t.apply(ctx, []sdk.Op{{Kind: sdk.OpRename, From: d.at, Path: to}})
-		if err != nil {
-			return err
-		}
-		if results[0].Err == nil && to == d.To {
+		ops = append(ops, sdk.Op{Kind: sdk.OpRename, From: d.at, Path: d.To})
+	}
+	results, err := t.apply(ctx, ops)
+	if err != nil {
+		return nil, err
+	}
+	var moved int64
+	for _, res := range results {
+		if res.Err == nil {
 			moved++
 		}
 	}
 	t.addCounts(report.Counts{Renames: moved})
-	return nil
+	return back, nil
 }
 
-// makeParents makes the directories above path that are missing; the walk gives
+// makeParents makes the directories above paths that are missing; the walk gives
 // them their attributes.
-func (t *turn) makeParents(ctx context.Context, path sdk.Path) error {
+func (t *turn) makeParents(ctx context.Context, paths []sdk.Path) error {
 	var ops []sdk.Op
-	for dir := path.Dir(); dir != sdk.Root; dir = dir.Dir() {
-		ops = append(ops, sdk.Op{Kind: sdk.OpMkdir, Path: dir})
+	made := map[sdk.Path]bool{}
+	for _, path := range paths {
+		at := len(ops)
+		for dir := path.Dir(); dir != sdk.Root && !made[dir]; dir = dir.Dir() {
+			made[dir] = true
+			ops = append(ops, sdk.Op{Kind: sdk.OpMkdir, Path: dir})
+		}
+		slices.Reverse(ops[at:])
 	}
-	slices.Reverse(ops)
 	_, err := t.apply(ctx, ops)
 	return err
 }

@@ -24,6 +24,7 @@ type node struct {
 	touched bool // an entry of it was made, replaced or removed
 	acted   bool // anything about an entry of it had to be done
 	visited bool
+	set     bool      // its attributes are set, or on their way
 	self    sdk.Entry // the primary's own entry
 	mask    sdk.MetaMask
 	removes []removal

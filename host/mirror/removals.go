@@ -41,12 +41,7 @@ func (t *turn) removeStrangers(ctx context.Context) error {
 		t.keepAll(nodes, nil)
 		return nil
 	}
-	for i, n := range nodes {
-		if err := t.remove(ctx, n, counts[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.remove(ctx, nodes, counts)
 }
 
 // maxHeld is how many turns in a row may put removals off because the primary
@@ -87,18 +82,22 @@ func (t *turn) keepAll(nodes []*node, refusal *sdk.Error) {
 // stillGone asks the primary once more for every name before it is removed, and
 // keeps what is there.
 func (t *turn) stillGone(ctx context.Context, nodes []*node) error {
+	var paths []sdk.Path
 	for _, n := range nodes {
-		paths := make([]sdk.Path, len(n.removes))
-		for i, r := range n.removes {
-			paths[i] = n.path.Join(r.name)
+		for _, r := range n.removes {
+			paths = append(paths, n.path.Join(r.name))
 		}
-		found, err := t.Source.Stat(ctx, paths, 0)
-		if err != nil {
-			return fmt.Errorf("look at the primary: %w", err)
-		}
+	}
+	found, err := t.Source.Stat(ctx, paths, 0)
+	if err != nil {
+		return fmt.Errorf("look at the primary: %w", err)
+	}
+	for _, n := range nodes {
 		gone := n.removes[:0]
-		for i, r := range n.removes {
-			if found[i].Err != nil && found[i].Err.Kind == sdk.KindNotExist {
+		for _, r := range n.removes {
+			e := found[0]
+			found = found[1:]
+			if e.Err != nil && e.Err.Kind == sdk.KindNotExist {
 				gone = append(gone, r)
 				continue
 			}
@@ -111,41 +110,69 @@ func (t *turn) stillGone(ctx context.Context, nodes []*node) error {
 	return nil
 }
 
-// remove carries out one directory's removals and takes its token.
-func (t *turn) remove(ctx context.Context, n *node, counts []int64) error {
-	ops := make([]sdk.Op, len(n.removes))
-	for i, r := range n.removes {
-		ops[i] = sdk.Op{Kind: sdk.OpRemove, Path: n.path.Join(r.name)}
-		if r.tree {
-			ops[i].Kind = sdk.OpRemoveTree
+// maxRemoved is about how many entries one list removes: an answer must come
+// in time.
+const maxRemoved = 64 << 10
+
+// remove carries out the directories' removals, in as few lists as may be, and
+// takes their tokens. counts are those of the removals, one after the other.
+func (t *turn) remove(ctx context.Context, nodes []*node, counts []int64) error {
+	var ops []sdk.Op
+	var of []*node
+	for _, n := range nodes {
+		for _, r := range n.removes {
+			op := sdk.Op{Kind: sdk.OpRemove, Path: n.path.Join(r.name)}
+			if r.tree {
+				op.Kind = sdk.OpRemoveTree
+			}
+			ops, of = append(ops, op), append(of, n)
 		}
 	}
+	for len(ops) > 0 {
+		n, sum := 0, int64(0)
+		for n < min(len(ops), flushOps) && (n == 0 || sum+counts[n] <= maxRemoved) {
+			sum += counts[n]
+			n++
+		}
+		if err := t.removeAll(ctx, ops[:n], of[:n], counts[:n]); err != nil {
+			return err
+		}
+		ops, of, counts = ops[n:], of[n:], counts[n:]
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range nodes {
+		n.touched = true
+		t.release(n)
+	}
+	return nil
+}
+
+// removeAll does the removals ops, each in the directory of.
+func (t *turn) removeAll(ctx context.Context, ops []sdk.Op, of []*node, counts []int64) error {
 	results, err := t.apply(ctx, ops)
 	if err != nil {
 		return err
 	}
 	var done int64
-	failed := false
 	for i, res := range results {
 		if res.Err != nil {
 			t.ledger.raise(ops[i].Path, sdk.Secondary, res.Err)
-			failed = true
+			t.mu.Lock()
+			of[i].failed = true
+			t.mu.Unlock()
 			continue
 		}
 		done += counts[i]
 		t.ledger.drop(ops[i].Path)
 	}
 	t.addCounts(report.Counts{Deletes: done})
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n.touched = true
-	n.failed = n.failed || failed
-	t.release(n)
 	return nil
 }
 
-// judgeRemovals counts what would go and says why it must not.
-func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) ([][]int64, *sdk.Error, error) {
+// judgeRemovals counts what would go, for one removal after the other, and says
+// why it must not.
+func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) (counts []int64, refusal *sdk.Error, err error) {
 	refuse := func(msg string) *sdk.Error {
 		return &sdk.Error{Kind: sdk.KindPermission, Op: "not removed", Msg: msg}
 	}
@@ -158,19 +185,27 @@ func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) ([][]int64, *sd
 	if t.blind || t.pass.Unlisted > 0 {
 		return nil, refuse("part of the primary could not be read in this turn, and it may have been moved there"), nil
 	}
-	counts := make([][]int64, len(nodes))
+	var trees []sdk.Path
+	for _, n := range nodes {
+		for _, r := range n.removes {
+			if r.tree {
+				trees = append(trees, n.path.Join(r.name))
+			}
+		}
+	}
+	below, err := t.countTrees(ctx, trees)
+	if err != nil {
+		return nil, nil, err
+	}
 	total := t.removed
-	for i, n := range nodes {
+	for _, n := range nodes {
 		for _, r := range n.removes {
 			c := int64(1)
 			if r.tree {
-				below, err := t.countTree(ctx, n.path.Join(r.name))
-				if err != nil {
-					return nil, nil, err
-				}
-				c += below
+				c += below[0]
+				below = below[1:]
 			}
-			counts[i] = append(counts[i], c)
+			counts = append(counts, c)
 			total += c
 		}
 	}
@@ -189,10 +224,11 @@ func (t *turn) mayReplace(ctx context.Context, path sdk.Path, s *sdk.Entry) (*sd
 	}
 	count := int64(1)
 	if s.Type == sdk.TypeDir {
-		below, err := t.countTree(ctx, path)
+		counts, err := t.countTrees(ctx, []sdk.Path{path})
 		if err != nil {
 			return nil, err
 		}
+		below := counts[0]
 		if below > 0 && (t.Keep || !t.Session.Adopted) {
 			return &sdk.Error{Kind: sdk.KindChanged, Op: "replace", Path: path,
 				Msg: "a directory that may hold more than the mirror brought stands in the way; move it aside"}, nil
@@ -207,40 +243,4 @@ func (t *turn) mayReplace(ctx context.Context, path sdk.Path, s *sdk.Entry) (*sd
 	}
 	t.removed += count
 	return nil, nil
-}
-
-// countTree counts the entries below a directory of the secondary. What cannot
-// be listed is left out; removing it will say why.
-func (t *turn) countTree(ctx context.Context, dir sdk.Path) (int64, error) {
-	c := counter{stack: []sdk.Path{dir}}
-	for len(c.stack) > 0 {
-		at := max(0, len(c.stack)-chunkDirs)
-		c.dirs = append([]sdk.Path(nil), c.stack[at:]...)
-		c.stack = c.stack[:at]
-		if err := t.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs}, &c); err != nil {
-			return 0, fmt.Errorf("count what is to be removed: %w", err)
-		}
-	}
-	return c.count, nil
-}
-
-// counter is a scan's sink that counts and descends.
-type counter struct {
-	stack, dirs []sdk.Path
-	cur         int
-	count       int64
-}
-
-var _ sdk.ScanSink = (*counter)(nil)
-
-func (c *counter) BeginDir(i int, _ *sdk.Entry) error { c.cur = i; return nil }
-
-func (c *counter) EndDir(int, *sdk.Error) error { return nil }
-
-func (c *counter) Entry(e *sdk.Entry) error {
-	c.count++
-	if e.Type == sdk.TypeDir && !e.Mount {
-		c.stack = append(c.stack, c.dirs[c.cur].Join(e.Name))
-	}
-	return nil
 }

@@ -56,6 +56,13 @@ func scanRows(ctx context.Context, r sdk.Resource, req sdk.ScanRequest) *rows {
 	return rs
 }
 
+// noRows is the listing of one directory in which there is nothing.
+func noRows(self sdk.Entry) *rows {
+	rs := &rows{batches: make(chan []row), stop: func() {}, cur: []row{{kind: rowBegin, entry: self}, {kind: rowEnd}}}
+	close(rs.batches)
+	return rs
+}
+
 // close ends the scan; it may be called at any point, once.
 func (r *rows) close() {
 	r.stop()

@@ -30,7 +30,8 @@ const maxAgain = 3
 // as was looked; [ErrProblems] that problems remain; an error of KindGone that a
 // side or its plugin is no longer there and Run may be called on new ones.
 func (m *Mirror) Run(ctx context.Context, opts Options) error {
-	if err := m.bind(ctx); err != nil {
+	root, err := m.bind(ctx)
+	if err != nil {
 		return err
 	}
 	defer m.keepAlive(ctx)()
@@ -47,22 +48,18 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 		m.Tracker.SetState(report.Looking, nil)
 		sweep := m.sweeps() && (hint.Sweep || m.sweepDue())
 		hint.Sweep = hint.Sweep || sweep || names
+		began := m.Clock()
 		pass, err := m.Marker.Refresh(ctx, m.Source, hint)
 		m.Detector.Done(pass, 0)
 		if err != nil {
 			return fmt.Errorf("look at the primary: %w", err)
 		}
 		m.Tracker.Update(func(s *report.Snapshot) { s.Entries, s.Bytes, s.Turns = pass.Entries, pass.Bytes, int64(look) })
-		// What is mounted or put in the place of a side while the mirror runs
-		// must neither be filled nor be taken for what is in sync.
-		quiet := false
-		err = both(func() error { return m.verify(ctx) }, func() (err error) {
-			quiet, err = m.quiet(ctx, pass)
-			return err
-		})
+		quiet, err := m.look(ctx, pass, root)
 		if err != nil {
 			return err
 		}
+		root = seen{} // the next look sees for itself
 		if sweep && !pass.Swept {
 			sweep = false
 			m.sweepLater()
@@ -83,7 +80,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			}
 			names = out.names
 			if sweep {
-				if err := m.swept(out.saw); err != nil {
+				if err := m.swept(began, out.saw); err != nil {
 					return err
 				}
 			}
@@ -190,19 +187,34 @@ func (m *Mirror) due() bool {
 	return ok && !m.Clock().Before(at)
 }
 
-// quiet compares the root's mark with the root's xtime: the one comparison that
-// a quiet tree costs.
-func (m *Mirror) quiet(ctx context.Context, pass marker.Pass) (bool, error) {
-	id, err := m.rootID(ctx)
+// look compares the root's mark with the root's xtime: the one comparison that a
+// quiet tree costs. What is mounted or put in the place of a side while the
+// mirror runs must neither be filled nor be taken for what is in sync, so it also
+// makes sure that both sides still are what they were. root, if it is young
+// enough, is what was seen of the secondary before.
+func (m *Mirror) look(ctx context.Context, pass marker.Pass, root seen) (quiet bool, err error) {
+	var now Session
+	var id sdk.FileID
+	err = both(func() (err error) {
+		if now.Primary, err = m.identifyPrimary(ctx); err == nil {
+			id, err = m.rootID(ctx)
+		}
+		return err
+	}, func() (err error) {
+		if m.Clock().Sub(root.at) > freshLook {
+			root, err = m.lookAtRoot(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
-	found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, m.markFields())
-	if err != nil {
-		return false, fmt.Errorf("read the secondary's mark: %w", err)
+	now.Secondary = root.id
+	if err := differ(m.Session, now); err != nil {
+		return false, err
 	}
-	mark, err := crawl.DecodeMark(found[0].Mark)
-	carried := m.carries(id, &found[0])
+	mark, err := crawl.DecodeMark(root.self.Mark)
+	carried := m.carries(id, &root.self)
 	m.first = !carried && (err != nil || mark.XTime.IsZero())
 	return carried || err == nil && mark.Holds(pass.Root, id), nil
 }

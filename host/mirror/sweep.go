@@ -15,6 +15,10 @@ import (
 // the secondary. Contents are not read; what looks the same is the same, as
 // far as a turn believes it elsewhere.
 
+// sweepShare bounds sweeps where they take long: the pause before the next is so
+// many times as long as the last one was.
+const sweepShare = 50
+
 // sweepAgain is the part of the time between two sweeps after which one that did
 // not see everything is done again.
 const sweepAgain = 24
@@ -32,7 +36,7 @@ func (m *Mirror) sweepAt() (at time.Time, ok bool) {
 		at = m.sweepNot
 	}
 	// A clock that was set back must not put it off for good.
-	if latest := m.Clock().Add(m.Sweep); at.After(latest) {
+	if latest := m.Clock().Add(max(m.Sweep, m.sweepNot.Sub(m.Clock()))); at.After(latest) {
 		at = latest
 	}
 	return at, true
@@ -44,16 +48,16 @@ func (m *Mirror) sweepDue() bool {
 	return ok && !m.Clock().Before(at)
 }
 
-// swept notes that a sweep has ended, and whether it saw everything.
-func (m *Mirror) swept(everything bool) error {
-	if !m.sweeps() {
-		return nil
-	}
+// swept notes that a sweep has ended that began at a time, and whether it saw
+// everything.
+func (m *Mirror) swept(began time.Time, everything bool) error {
+	now := m.Clock()
+	m.sweepNot = now.Add(sweepShare * now.Sub(began))
 	if !everything {
 		m.sweepLater()
 		return nil
 	}
-	m.Session.Swept = m.Clock().Unix()
+	m.Session.Swept = now.Unix()
 	if err := m.SaveSession(m.Session); err != nil {
 		return fmt.Errorf("keep the session: %w", err)
 	}

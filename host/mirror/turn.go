@@ -30,8 +30,8 @@ type turn struct {
 	stagedBytes int64
 	metas       []entryOp
 	parted      []*stagedFile // in place, but not all their names are one with them
-	ready       []*node // complete, but for attributes and mark
-	final       []*node // complete; the mark is due after the next sync
+	ready       []*node       // complete, but for attributes and mark
+	final       []*node       // complete; the mark is due after the next sync
 	links       []link
 	removals    []*node            // directories with something to remove
 	looked      map[sdk.Path]look  // directories above problems

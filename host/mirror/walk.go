@@ -99,7 +99,13 @@ func (w *walker) list(ctx context.Context, chunk []*node) *listing {
 		fields |= sdk.FieldXattrs
 	}
 	l := &listing{chunk: chunk, p: scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: fields})}
-	if !chunk[0].fresh {
+	bare := w.bare
+	w.bare = nil // of the first listing
+	switch {
+	case chunk[0].fresh:
+	case bare != nil && !w.full && w.Clock().Sub(bare.at) <= freshLook:
+		l.s = noRows(bare.self)
+	default:
 		l.s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | w.markFields()})
 	}
 	return l

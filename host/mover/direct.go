@@ -11,28 +11,22 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
-// direct copies between two directories of this machine, in this process: a
-// local file need not go through a protocol. Its methods may be called
-// concurrently.
+// direct copies between two directories of this machine, in this process. Its
+// methods may be called concurrently.
 type direct struct {
-	src, dst *localfs.Root
-	mover    *Mover
-	settler  settler
-	noClone  atomic.Bool // the pair of filesystems cannot share blocks
-	noRange  atomic.Bool // the kernel cannot copy between them by itself
+	dst     *localfs.Root
+	mover   *Mover
+	noClone atomic.Bool // the pair of filesystems cannot share blocks
+	noRange atomic.Bool // the kernel cannot copy between them by itself
 }
 
-// openDirect opens both roots, if they are what the drivers have open.
+// openDirect opens the secondary's root, if it is what its driver has open.
 func openDirect(ctx context.Context, m *Mover) (*direct, error) {
-	src, err := openSame(ctx, m.cfg.Source, localfs.Open)
+	dst, err := openSame(ctx, m.cfg.Target, localfs.OpenWritable)
 	if err != nil {
 		return nil, err
 	}
-	dst, err := openSame(ctx, m.cfg.Target, localfs.OpenWritable)
-	if err != nil {
-		return nil, errors.Join(err, src.Close())
-	}
-	return &direct{src: src, dst: dst, mover: m, settler: settler{root: src}}, nil
+	return &direct{dst: dst, mover: m}, nil
 }
 
 func openSame(ctx context.Context, r sdk.Resource, open func(string) (*localfs.Root, error)) (*localfs.Root, error) {
@@ -54,11 +48,11 @@ func openSame(ctx context.Context, r sdk.Resource, open func(string) (*localfs.R
 	return root, nil
 }
 
-func (d *direct) close() error { return errors.Join(d.src.Close(), d.dst.Close()) }
+func (d *direct) close() error { return d.dst.Close() }
 
 // directBatch copies files one after the other. It is one worker's.
 func (m *Mover) directBatch(ctx context.Context, items []item, done func(Result)) {
-	w := directWorker{direct: m.direct, ctx: ctx}
+	w := directWorker{direct: m.direct, nearReader: nearReader{near: m.near, ctx: ctx}}
 	defer w.release()
 	start := time.Now()
 	for i := range items {

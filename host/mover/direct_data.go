@@ -19,9 +19,12 @@ func (w *directWorker) data(t, f *os.File, size int64) error {
 	case size == 0:
 		return w.ctx.Err()
 	case size < bufferSize:
-		done, err := w.small(to, from, int(size))
-		if done || err != nil {
+		b, err := w.small(from, int(size))
+		if err != nil {
 			return err
+		}
+		if b != nil {
+			return w.put(to, b, 0)
 		}
 	default:
 		if w.clone(to, from) {
@@ -30,31 +33,23 @@ func (w *directWorker) data(t, f *os.File, size int64) error {
 			return nil
 		}
 	}
-	return w.extents(to, from, size)
+	end, err := extents(from, size, func(start, stop int64) error { return w.span(to, from, start, stop) })
+	if err == nil && end < size {
+		err = unix.Ftruncate(to, size)
+	}
+	return err
 }
 
-// small copies with one read and one write. A file with a page of zeros is not
-// done so, as that may be a hole.
-func (w *directWorker) small(to, from, size int) (done bool, err error) {
-	buf := w.buf[:size+1] // one more, to see a file that grew without another call
-	n, err := pread(from, buf, 0, size)
-	if err != nil {
-		return false, err
+// put writes p at off, when it may go.
+func (w *directWorker) put(to int, p []byte, off int64) error {
+	if err := w.mover.bucket.take(w.ctx, len(p)); err != nil {
+		return err
 	}
-	if n != size {
-		return false, errShort
+	if err := pwrite(to, p, off); err != nil {
+		return err
 	}
-	if hasZeroPage(buf[:n]) {
-		return false, nil
-	}
-	if err := w.mover.bucket.take(w.ctx, n); err != nil {
-		return false, err
-	}
-	if err := pwrite(to, buf[:n], 0); err != nil {
-		return false, err
-	}
-	w.count(n)
-	return true, nil
+	w.count(len(p))
+	return nil
 }
 
 // hasZeroPage reports whether a page of b, which may be a hole, is all zeros.
@@ -82,38 +77,6 @@ func (w *directWorker) clone(to, from int) bool {
 		w.noClone.Store(true)
 	}
 	return false
-}
-
-// extents copies what SEEK_DATA shows and leaves the rest as holes.
-func (w *directWorker) extents(to, from int, size int64) error {
-	end := int64(0) // of what was written
-	for off := int64(0); off < size; {
-		start, err := seek(from, off, unix.SEEK_DATA)
-		switch err {
-		case nil:
-		case unix.ENXIO:
-			start = size
-		default:
-			start = off // it cannot tell holes
-		}
-		stop := size
-		if start < size {
-			if hole, err := seek(from, start, unix.SEEK_HOLE); err == nil && hole > start {
-				stop = min(hole, size)
-			}
-			if err := w.span(to, from, start, stop); err != nil {
-				return err
-			}
-			end = stop
-		}
-		off = stop
-	}
-	if end < size {
-		if err := unix.Ftruncate(to, size); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // span copies the bytes from start to stop.
@@ -150,13 +113,9 @@ func (w *directWorker) span(to, from int, start, stop int64) error {
 		if n == 0 {
 			return errShort
 		}
-		if err := w.mover.bucket.take(w.ctx, n); err != nil {
+		if err := w.put(to, w.buf[:n], off); err != nil {
 			return err
 		}
-		if err := pwrite(to, w.buf[:n], off); err != nil {
-			return err
-		}
-		w.count(n)
 		off += int64(n)
 	}
 	return nil

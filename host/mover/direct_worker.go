@@ -1,31 +1,19 @@
 package mover
 
 import (
-	"context"
 	"errors"
 	"os"
-	"sync"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
-// bufferSize is the size of a worker's buffer, and of the largest file that is
-// read and written with one call each.
-const bufferSize = 256 << 10
-
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
-
-// directWorker copies files for one goroutine, holding on to the directories of
-// the last file: those of one directory come one after the other.
+// directWorker copies files for one goroutine.
 type directWorker struct {
 	*direct
-	ctx   context.Context
-	buf   *[bufferSize]byte
-	dir   sdk.Path
-	from  *localfs.Dir
-	to    *localfs.Dir
-	moved int64 // bytes written for the present file
+	nearReader
+	to    *localfs.Dir // open if from is
+	moved int64        // bytes written for the present file
 }
 
 // enter opens the directories of a job's files.
@@ -34,31 +22,27 @@ func (w *directWorker) enter(dir sdk.Path) error {
 		return nil
 	}
 	w.leave()
-	from, err := w.src.OpenPath(dir)
-	if err != nil {
+	if err := w.nearReader.enter(dir); err != nil {
 		return err
 	}
 	to, err := w.dst.OpenPath(dir)
 	if err != nil {
-		from.Close()
+		w.leave()
 		return err
 	}
-	w.dir, w.from, w.to = dir, from, to
+	w.to = to
 	return nil
 }
 
 func (w *directWorker) leave() {
-	w.from.Close()
+	w.nearReader.leave()
 	w.to.Close()
-	w.from, w.to = nil, nil
+	w.to = nil
 }
 
 func (w *directWorker) release() {
 	w.leave()
-	if w.buf != nil {
-		buffers.Put(w.buf)
-		w.buf = nil
-	}
+	w.nearReader.release()
 }
 
 // move makes one file, trying again while it changes.
@@ -66,9 +50,6 @@ func (w *directWorker) move(it *item) Result {
 	r := Result{Job: it.Job, Method: Stream, Reason: it.reason}
 	if r.Err = w.mover.full.err(&it.Job); r.Err != nil {
 		return r
-	}
-	if w.buf == nil {
-		w.buf = buffers.Get().(*[bufferSize]byte)
 	}
 	for range attempts {
 		again := w.once(&r)
@@ -96,33 +77,18 @@ func (w *directWorker) once(r *Result) (again bool) {
 		return fail("open", err)
 	}
 	name := j.Path.Base()
-	f, err := w.from.OpenFile(name)
+	f, before, err := w.open(name)
 	if err != nil {
 		return fail("read", err)
 	}
 	defer f.Close()
-	before, err := w.src.StatFile(f)
-	if err == nil {
-		err = w.settler.settle(f, &before)
-	}
-	if err != nil {
-		return fail("read", err)
-	}
-	before.Name = name
-	if before.Xattrs, err = w.src.FileXattrs(f); err != nil {
-		return fail("read", err)
-	}
 	r.Entry = before
-	changed := func() (bool, error) {
-		after, err := w.src.StatFile(f)
-		return err == nil && !sameVersion(&before, &after), err
-	}
 	if j.Compare {
 		equal, err := w.equal(f, j.Path.Base(), before.Size)
 		if err != nil {
 			return fail("compare", err)
 		}
-		if again, err := changed(); again || err != nil {
+		if again, err := w.changed(f, &before); again || err != nil {
 			return again || fail("compare", err)
 		}
 		if equal {
@@ -135,7 +101,7 @@ func (w *directWorker) once(r *Result) (again bool) {
 	if err != nil {
 		return fail("create", err)
 	}
-	again, err = w.fill(t, f, &before, r, changed)
+	again, err = w.fill(t, f, &before, r)
 	if cerr := t.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
@@ -150,14 +116,14 @@ func (w *directWorker) once(r *Result) (again bool) {
 	return false
 }
 
-func (w *directWorker) fill(t, f *os.File, before *sdk.Entry, r *Result, changed func() (bool, error)) (again bool, err error) {
+func (w *directWorker) fill(t, f *os.File, before *sdk.Entry, r *Result) (again bool, err error) {
 	switch err := w.data(t, f, before.Size); {
 	case errors.Is(err, errShort):
 		return true, nil
 	case err != nil:
 		return false, err
 	}
-	if again, err := changed(); again || err != nil {
+	if again, err := w.changed(f, before); again || err != nil {
 		return again, err
 	}
 	meta := sdk.MetaOf(before, sdk.MetaAll)

@@ -22,7 +22,8 @@ type Mover struct {
 
 	mu       sync.Mutex
 	looked   bool    // whether the sides are directories of this machine was found out
-	direct   *direct // nil: they are not
+	near     *near   // nil: the primary is not
+	direct   *direct // nil: they are not both
 	transfer sdk.Transfer
 	starts   int       // of the plugin
 	noStart  time.Time // when the plugin last failed to start
@@ -151,16 +152,18 @@ func (m *Mover) look(ctx context.Context) error {
 	if m.looked {
 		return nil
 	}
-	s, t := m.cfg.Source.Info().Endpoint, m.cfg.Target.Info().Endpoint
-	if s.Local() && t.Local() {
-		d, err := openDirect(ctx, m)
-		if ctx.Err() != nil {
-			return fmt.Errorf("move files: %w", ctx.Err())
-		}
-		if err != nil {
-			m.log.Info("files are copied through the drivers", slog.Any("error", err))
-		}
-		m.direct = d
+	var err error
+	if m.near == nil && m.cfg.Source.Info().Endpoint.Local() {
+		m.near, err = openNear(ctx, m.cfg.Source)
+	}
+	if m.near != nil && m.cfg.Target.Info().Endpoint.Local() {
+		m.direct, err = openDirect(ctx, m)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("move files: %w", ctx.Err())
+	}
+	if err != nil {
+		m.log.Info("files are copied through the drivers", slog.Any("error", err))
 	}
 	m.looked = true
 	m.choice.setLocal(m.direct != nil)
@@ -175,10 +178,13 @@ func (m *Mover) Stats() []MethodStat { return m.stats.list() }
 func (m *Mover) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.direct == nil {
-		return nil
+	var err error
+	if m.direct != nil {
+		err = m.direct.close()
 	}
-	err := m.direct.close()
-	m.direct, m.looked = nil, false
+	if m.near != nil {
+		err = errors.Join(err, m.near.close())
+	}
+	m.near, m.direct, m.looked = nil, nil, false
 	return err
 }

@@ -31,6 +31,9 @@ func ways(t *testing.T) []way {
 		{"streamed", "stream", func(p *pair) mover.Config {
 			return mover.Config{Method: "stream", Source: remoteSource{p.source}}
 		}},
+		{"streamed from here", "stream", func(p *pair) mover.Config {
+			return mover.Config{Method: "stream", Target: behindShell{p.target}}
+		}},
 	}
 	if _, err := exec.LookPath("rsync"); err == nil {
 		return append(all, way{"rsync", "rsync", func(*pair) mover.Config { return withRsync(mover.Config{Method: "rsync"}) }})

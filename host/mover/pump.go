@@ -16,6 +16,7 @@ type pump struct {
 	w       sdk.Writer
 	files   []item
 	entries []sdk.Entry // as they have to be
+	near    bool        // the entries are what BeginFile is told
 	states  []pumped
 	begun   int
 	open    int   // the file that data belongs to
@@ -54,6 +55,9 @@ func (p *pump) BeginFile(i int, before *sdk.Entry) error {
 	}
 	p.open, st.start = i, time.Now()
 	e := &p.entries[i]
+	if p.near {
+		*e = *before
+	}
 	if !sameVersion(before, e) {
 		st.torn = true
 		return nil

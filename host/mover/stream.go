@@ -43,8 +43,10 @@ func (m *Mover) streamOnce(ctx context.Context, items []item, sent func(), done 
 	fail := func(it *item, err *sdk.Error) {
 		done(Result{Job: it.Job, Method: Stream, Reason: it.reason, Err: err})
 	}
-	files, entries := m.describe(ctx, items, fail)
-	if len(files) == 0 {
+	files, entries, read := items, make([]sdk.Entry, len(items)), m.cfg.Source.Read
+	if m.near != nil {
+		read = m.near.read
+	} else if files, entries = m.describe(ctx, items, fail); len(files) == 0 {
 		return nil
 	}
 	w, err := m.cfg.Target.Write(ctx)
@@ -54,12 +56,12 @@ func (m *Mover) streamOnce(ctx context.Context, items []item, sent func(), done 
 		}
 		return nil
 	}
-	p := &pump{ctx: ctx, mover: m, w: w, files: files, entries: entries, states: make([]pumped, len(files))}
+	p := &pump{ctx: ctx, mover: m, w: w, files: files, entries: entries, near: m.near != nil, states: make([]pumped, len(files))}
 	paths := make([]sdk.Path, len(files))
 	for i := range files {
 		paths[i] = files[i].Path
 	}
-	readErr := m.cfg.Source.Read(ctx, paths, p)
+	readErr := read(ctx, paths, p)
 	sent()
 	results, writeErr := w.Close()
 	if p.err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
+	"github.com/gsyncd/gsyncd-host/sdk/localtree"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
@@ -140,81 +141,26 @@ func complain(summary, detail string) []schema.Diagnostic {
 	return []schema.Diagnostic{{Summary: summary, Detail: detail}}
 }
 
+// OpenSource implements sdk.Driver.
 func (d *driver) OpenSource(_ context.Context, req sdk.OpenRequest) (sdk.Source, error) {
-	t, err := d.open(req, localfs.Open)
+	o, err := d.options(req)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{tree: t, beacon: newBeacon(t.root, t.set.crossMounts)}
-	t.info = sdk.Info{Features: sourceFeatures(t.root, s.beacon), Endpoint: sdk.Endpoint{Path: t.root.Path()}}
-	t.onClose = s.beacon.close
-	return s, nil
+	return localtree.OpenSource(req.Address.Rest, o)
 }
 
+// OpenTarget implements sdk.Driver.
 func (d *driver) OpenTarget(_ context.Context, req sdk.OpenRequest) (sdk.Target, error) {
-	if !validKey(req.MarkKey) {
-		return nil, &sdk.Error{Kind: sdk.KindInput, Op: "open target", Msg: "mark key " + quote(req.MarkKey) + " is not of a-z and 0-9, up to 32"}
-	}
-	if err := makeRoot(req.Address.Rest); err != nil {
-		return nil, err
-	}
-	t, err := d.open(req, localfs.OpenWritable)
+	o, err := d.options(req)
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(t.root); err != nil {
-		t.root.Close()
-		return nil, err
-	}
-	p, err := probeTarget(t.root)
-	if err != nil {
-		t.root.Close()
-		return nil, err
-	}
-	t.info = sdk.Info{Features: p.features, Endpoint: sdk.Endpoint{Path: t.root.Path()}}
-	if p.features&sdk.CanMarks != 0 {
-		t.markAttr = p.markSpace + sdk.ReservedXattr + req.MarkKey
-	}
-	g := &target{tree: t, mounts: map[localfs.Place]*localfs.Dir{}}
-	t.onClose = g.closeMounts
-	return g, nil
+	o.Volume = req.Volume
+	return localtree.OpenTarget(req.Address.Rest, o)
 }
 
-func (d *driver) open(req sdk.OpenRequest, open func(string) (*localfs.Root, error)) (*tree, error) {
+func (d *driver) options(req sdk.OpenRequest) (localtree.Options, error) {
 	set, err := settingsOf(req.Config)
-	if err != nil {
-		return nil, err
-	}
-	if !filepath.IsAbs(req.Address.Rest) {
-		return nil, &sdk.Error{Kind: sdk.KindInput, Op: "open", Msg: "the path " + quote(req.Address.Rest) + " is not absolute"}
-	}
-	root, err := open(req.Address.Rest)
-	if err != nil {
-		return nil, err
-	}
-	return newTree(root, set, d.log.With("path", root.Path())), nil
-}
-
-// makeRoot makes the last component of the root's path if it is missing.
-func makeRoot(path string) error {
-	err := os.Mkdir(path, 0o700)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if st, serr := os.Stat(path); serr == nil && st.IsDir() {
-		return nil // there, below something read-only
-	}
-	return sdk.NewError("make "+path, "", err)
-}
-
-func validKey(key string) bool {
-	if key == "" || len(key) > 32 {
-		return false
-	}
-	for _, c := range []byte(key) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
+	return localtree.Options{Logger: d.log, CrossMounts: set.crossMounts, Jobs: set.jobs, MarkKey: req.MarkKey}, err
 }

@@ -132,8 +132,10 @@ func (a *agentProcess) why() string {
 	return out
 }
 
-// The exit codes with which a shell says that there is no such program.
+// The exit codes with which a shell says that there is no such program, and with
+// which a gsyncd-host says that it does not understand its command line.
 const (
+	exitUsage         = 2
 	exitNotExecutable = 126
 	exitNotFound      = 127
 )
@@ -183,6 +185,10 @@ func (a *agentProcess) greetingError(ctx context.Context, err error) error {
 		return &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: "it was ended by signal " + exit.Signal() + said}
 	case errors.As(a.exit(), &exit) && strings.Contains(said, "this key "):
 		return fatal("%s", strings.TrimPrefix(said, "; it said: error: ")) // of a restricted key
+	case errors.As(a.exit(), &exit) && exit.ExitStatus() == exitUsage && a.route.deployed:
+		return fatal("it does not take the command line that it gets%s%s; is there a mistake in remote_options?", seen, said)
+	case errors.As(a.exit(), &exit) && exit.ExitStatus() == exitUsage:
+		return fatal("it ended with exit code 2%s%s; is the right program called, and as new as this one? Install the same version of gsyncd-host on both machines%s", seen, said, a.route.offer)
 	case errors.As(a.exit(), &exit):
 		return fatal("it ended with exit code %d%s%s; is the right program called, and as new as this one?", exit.ExitStatus(), seen, said)
 	}

@@ -240,7 +240,8 @@ func (d *deployment) send(in io.WriteCloser) {
 }
 
 // lacking reports whether an agent did not greet because there is no matching
-// program over there.
+// program over there: none at all, or one that speaks another version of the
+// protocol, or does not know the options of its command line.
 func (a *agentProcess) lacking(err error) bool {
 	var version *process.VersionError
 	if errors.As(err, &version) {
@@ -251,5 +252,12 @@ func (a *agentProcess) lacking(err error) bool {
 	}
 	a.await()
 	var exit *ssh.ExitError
-	return errors.As(a.exit(), &exit) && (exit.ExitStatus() == exitNotFound || exit.ExitStatus() == exitNotExecutable)
+	if !errors.As(a.exit(), &exit) {
+		return false
+	}
+	switch exit.ExitStatus() {
+	case exitUsage, exitNotExecutable, exitNotFound:
+		return true
+	}
+	return false
 }

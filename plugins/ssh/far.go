@@ -55,18 +55,28 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if f.driver, err = f.stream.Driver(ctx); err != nil {
+	// The agent opens the URL that it was started with and no other.
+	f.request = sdk.OpenRequest{Address: sdk.Address{Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Volume: req.Volume}
+	if len(r.settings) == 0 {
+		// What the driver says of itself is then of no use, and costs a round trip.
+		f.driver = f.stream.Undescribed()
+	} else if err := f.configure(ctx); err != nil {
 		return nil, err
 	}
-	desc := f.driver.Describe()
-	config, err := desc.Schema.Parse(r.settings)
-	if err != nil {
-		return nil, &sdk.Error{Kind: sdk.KindInput, Op: "open " + r.inner + " on " + f.hop.alias, Msg: "the driver there says of its settings: " + err.Error() + "; mend remote_settings"}
-	}
-	// The agent opens the URL that it was started with and no other.
-	f.request = sdk.OpenRequest{Address: sdk.Address{Scheme: desc.Schemes[0], Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Volume: req.Volume, Config: config}
 	log.Debug("connected", "address", f.hop.address(), "user", f.hop.user)
 	return f, nil
+}
+
+// configure makes of the settings what the driver over there understands.
+func (f *far) configure(ctx context.Context) (err error) {
+	if f.driver, err = f.stream.Driver(ctx); err != nil {
+		return err
+	}
+	f.request.Config, err = f.driver.Describe().Schema.Parse(f.route.settings)
+	if err != nil {
+		return &sdk.Error{Kind: sdk.KindInput, Op: "open " + f.route.inner + " on " + f.hop.alias, Msg: "the driver there says of its settings: " + err.Error() + "; mend remote_settings"}
+	}
+	return nil
 }
 
 // begin meets the agent of the first connection. It reports whether that failed

@@ -209,9 +209,9 @@ func (d *Dir) LstatPlace(name string) (sdk.Entry, Place, error) {
 		return e, Place{}, err
 	}
 	var st unix.Statx_t
-	err := unix.Statx(d.fd, name, statFlags, statMask, &st)
+	err := unix.Statx(d.fd, name, freshFlags, statMask, &st)
 	for err == unix.EINTR || (err != nil && d.forced(err)) {
-		err = unix.Statx(d.fd, name, statFlags, statMask, &st)
+		err = unix.Statx(d.fd, name, freshFlags, statMask, &st)
 	}
 	if err != nil {
 		return e, Place{}, fail("stat", d.path.Join(name), err)
@@ -222,7 +222,8 @@ func (d *Dir) LstatPlace(name string) (sdk.Entry, Place, error) {
 }
 
 // LstatAt fills e with the i-th of the directory's names, without allocating
-// anything, and says where it lies. Nothing in e is kept.
+// anything, and says where it lies. Nothing in e is kept. What a server knows is
+// as fresh as ReadNames made it.
 func (d *Dir) LstatAt(n *Names, i int, e *sdk.Entry) (Place, error) {
 	var st unix.Statx_t
 	e.Name = n.At(i)

@@ -287,6 +287,9 @@ func (w *work) change(name string, call func() error) error {
 		if name == aclAccess {
 			w.touched = true // it sets the group's bits of the mode
 		}
+		if name == aclDefault && !w.kept(name) {
+			w.lost |= sdk.LostACL
+		}
 		return nil
 	case err == unix.ENODATA:
 		return nil
@@ -305,6 +308,17 @@ func (w *work) change(name string, call func() error) error {
 		w.lost |= sdk.LostXattrs
 	}
 	return nil
+}
+
+// kept reports whether the attribute is as wanted. An auxiliary mount of Gluster
+// takes default lists and removals of them, and does nothing.
+func (w *work) kept(name string) bool {
+	have, err := w.s.get(name)
+	want := find(w.m.Xattrs, name)
+	if want == nil {
+		return err == unix.ENODATA
+	}
+	return err == nil && bytes.Equal(have, want.Value)
 }
 
 // full reports whether the disk has no room, going by the little that any value

@@ -12,12 +12,15 @@ import (
 const (
 	statMask  = unix.STATX_BASIC_STATS | unix.STATX_BTIME | unix.STATX_MNT_ID
 	statFlags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
+	// freshFlags ask a server how things are now. Without it the answer may be as
+	// old as the kernel keeps attributes; a listing has just renewed them.
+	freshFlags = statFlags | unix.AT_STATX_FORCE_SYNC
 
 	ioctlGetVersion = 0x80087601 // FS_IOC_GETVERSION
 )
 
 func statxFD(fd int, st *unix.Statx_t) error {
-	return unix.Statx(fd, "", unix.AT_EMPTY_PATH|statFlags, statMask, st)
+	return unix.Statx(fd, "", unix.AT_EMPTY_PATH|freshFlags, statMask, st)
 }
 
 // statxPtr is unix.Statx for a name that ends in NUL already: a listing of

@@ -44,6 +44,8 @@ func (r *Root) mirrored(name string) bool {
 		return !strings.HasPrefix(name[len("user."):], sdk.ReservedXattr)
 	case name == "trusted.SGI_ACL_FILE" || name == "trusted.SGI_ACL_DEFAULT":
 		return false // how XFS stores the lists, shown a second time
+	case strings.HasPrefix(name, "trusted.glusterfs."):
+		return false // Gluster's own, and the marks of mirrors
 	case strings.HasPrefix(name, "trusted."):
 		return r.privileged && !strings.HasPrefix(name[len("trusted."):], sdk.ReservedXattr)
 	case name == "security.selinux" || name == "security.ima" || name == "security.evm":

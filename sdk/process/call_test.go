@@ -159,6 +159,29 @@ func TestStat(t *testing.T) {
 	}
 }
 
+// After a sync that failed nothing more of a list is done, in whatever message it
+// comes.
+func TestApplyStopsAtFailedSync(t *testing.T) {
+	tg := target(t, driver(t, launch(t, command(t, "driver"))), "full")
+	if tg.Info().Features&sdk.SyncsInLists == 0 {
+		t.Fatal("the target takes no sync in a list")
+	}
+	ops := make([]sdk.Op, 18*sdk.MaxBatch)
+	for i := range ops {
+		ops[i] = sdk.Op{Kind: sdk.OpMkdir, Path: sdk.Path(fmt.Sprintf("d%d", i))}
+	}
+	ops[1] = sdk.Op{Kind: sdk.OpSync, Path: sdk.Root}
+	got, err := tg.Apply(t.Context(), ops)
+	if err != nil || len(got) != len(ops) {
+		t.Fatalf("%d results, %v", len(got), err)
+	}
+	for i, r := range got {
+		if (r.Err != nil) != (i > 0) {
+			t.Fatalf("result %d: %v", i, r.Err)
+		}
+	}
+}
+
 func TestApply(t *testing.T) {
 	tg := target(t, driver(t, launch(t, command(t, "driver"))), "count")
 	ops := make([]sdk.Op, 2*sdk.MaxBatch+500)

@@ -21,10 +21,14 @@ type driverClient struct {
 
 var _ sdk.Driver = (*driverClient)(nil)
 
+func newDriverClient(conn grpc.ClientConnInterface, opts []Option) *driverClient {
+	return &driverClient{link: newLink(conn, opts), rpc: rpcpb.NewDriverClient(conn)}
+}
+
 // Driver returns the driver that is served at the other end of a connection.
 // What it says of itself is asked for and checked here, once.
 func Driver(ctx context.Context, conn grpc.ClientConnInterface, opts ...Option) (sdk.Driver, error) {
-	d := &driverClient{link: newLink(conn, opts), rpc: rpcpb.NewDriverClient(conn)}
+	d := newDriverClient(conn, opts)
 	var m *wirepb.DriverDescriptor
 	err := d.link.call(ctx, "describe driver", d.link.timeouts.Call, func(ctx context.Context) (err error) {
 		m, err = d.rpc.Describe(ctx, &wirepb.Empty{})

@@ -63,7 +63,7 @@ func (t *targetClient) sendParts(stream applyStream, parts [][]sdk.Op) error {
 	for n, part := range parts {
 		req := &wirepb.ApplyRequest{Resource: t.id, Ops: make([]*wirepb.Op, len(part)), More: n+1 < len(parts)}
 		for i := range part {
-			err := part[i].Validate()
+			err := checkOp(&part[i])
 			if err != nil {
 				err = badInput("apply", err)
 			} else if n := opSize(&part[i]); n > maxMessage-maxRequest {

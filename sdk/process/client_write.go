@@ -41,12 +41,16 @@ func (t *targetClient) Write(ctx context.Context) (sdk.Writer, error) {
 }
 
 func (w *writer) send(events []*wirepb.FileEvent) error {
-	err := send(w.watch, w.stream, &wirepb.WriteRequest{Resource: w.id, Events: events})
+	err := w.sent(send(w.watch, w.stream, &wirepb.WriteRequest{Resource: w.id, Events: events}))
 	w.id = 0
+	return err
+}
+
+// sent is what comes of sending a message that ended with err.
+func (w *writer) sent(err error) error {
 	if errors.Is(err, io.EOF) {
 		// The other side ended the stream; its reply says why.
-		_, err = w.results()
-		if err == nil {
+		if _, err = w.results(); err == nil {
 			err = badReply("write", errors.New("stream ends early"))
 		}
 		return err

@@ -87,7 +87,15 @@ func opFromWire(m *wirepb.Op) (sdk.Op, error) {
 		Type: typ, Major: m.Major, Minor: m.Minor, Meta: meta, Mark: m.Mark,
 		Native: nativeFromWire(m.Native), VolumeMark: mark,
 	}
-	return o, o.Validate()
+	return o, checkOp(&o)
+}
+
+// checkOp checks an operation of either end.
+func checkOp(o *sdk.Op) error {
+	if o.Kind == sdk.OpSync && o.Path == sdk.Root {
+		return nil
+	}
+	return o.Validate()
 }
 
 func opSize(o *sdk.Op) int {

@@ -22,6 +22,7 @@ type eventQueue struct {
 	send   func([]*wirepb.FileEvent) error
 	events []*wirepb.FileEvent
 	bytes  int
+	copies []byte // data of events, used again when they are sent
 	sent   time.Time
 }
 
@@ -51,7 +52,9 @@ func (q *eventQueue) data(off int64, p []byte) error {
 			q.events = append(q.events, e)
 			err = q.flush()
 		} else {
-			e.Data = append([]byte(nil), part...)
+			at := len(q.copies)
+			q.copies = append(q.copies, part...)
+			e.Data = q.copies[at:]
 			err = q.add(e, len(part))
 		}
 		if err != nil {
@@ -69,6 +72,6 @@ func (q *eventQueue) flush() error {
 	}
 	err := q.send(q.events)
 	clear(q.events)
-	q.events, q.bytes, q.sent = q.events[:0], 0, time.Now()
+	q.events, q.copies, q.bytes, q.sent = q.events[:0], q.copies[:0], 0, time.Now()
 	return err
 }

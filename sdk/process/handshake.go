@@ -11,8 +11,11 @@ import (
 )
 
 // Version is the version of the protocol that this package speaks. Two sides
-// without a version in common do not start to talk.
-const Version = 1
+// without a version in common do not start to talk. Raise it when a side of the
+// last version would misunderstand what this one says: when a method, or a field
+// that is there already, means something else, or a new one must not be left out.
+// A field or method that the other side may leave unread needs no new version.
+const Version = 2
 
 const (
 	// pluginKey names the one plugin of each process in go-plugin's sets.
@@ -20,6 +23,8 @@ const (
 	// maxMessage is the longest message. The largest that is sent on purpose
 	// is a row of wire.MaxRow; the rest is room for what surrounds it.
 	maxMessage = 8 << 20
+	// maxCalls is how many calls one connection may have under way; more wait.
+	maxCalls = 256
 	// envLevel tells a plugin which log lines its host will drop anyway.
 	envLevel = "GSYNCD_HOST_PLUGIN_LOG"
 )
@@ -78,7 +83,7 @@ const (
 
 func dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage), withCodec()),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connWindow),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingTimeout}),
@@ -91,6 +96,8 @@ func dialOptions() []grpc.DialOption {
 func serverOptions(watch connWatcher) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery / 2, PermitWithoutStream: true}),

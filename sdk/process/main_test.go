@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 		process.ServeDriver(newFakeDriver)
 	case "transfer":
 		process.ServeTransfer(newFakeTransfer)
-	case "version2":
-		serveVersion2()
+	case "next version":
+		serveNextVersion()
 	case "silent":
 		hang()
 	case "garbage":
@@ -42,10 +42,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "no license found")
 		os.Exit(3)
 	case "elsewhere":
-		fmt.Println("1|1|unix|/tmp/elsewhere/socket|grpc|")
+		fmt.Printf("1|%d|unix|/tmp/elsewhere/socket|grpc|\n", process.Version)
 		hang()
 	case "host":
 		beHost()
+	case "agent":
+		beAgent()
 	default:
 		os.Exit(m.Run())
 	}
@@ -60,10 +62,10 @@ func hang() {
 	}
 }
 
-func serveVersion2() {
+func serveNextVersion() {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  process.Handshake(),
-		VersionedPlugins: map[int]goplugin.PluginSet{2: {"gsyncd": &emptyPlugin{}}},
+		VersionedPlugins: map[int]goplugin.PluginSet{process.Version + 1: {"gsyncd": &emptyPlugin{}}},
 		GRPCServer:       goplugin.DefaultGRPCServer,
 	})
 }

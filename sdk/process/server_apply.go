@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -18,8 +19,10 @@ const maxParts = 16
 
 type applyServer = grpc.BidiStreamingServer[wirepb.ApplyRequest, wirepb.ApplyReply]
 
-// Apply serves [sdk.Target.Apply].
+// Apply serves [sdk.Target.Apply]. One stream is one list: after a sync that
+// failed nothing more of it is done, in whatever message it comes.
 func (s *resourceServer) Apply(stream applyServer) error {
+	var unsynced *sdk.Error
 	for {
 		in, err := receiveParts(stream)
 		if err != nil {
@@ -33,8 +36,11 @@ func (s *resourceServer) Apply(stream applyServer) error {
 			if h.target == nil {
 				return noTarget("apply")
 			}
-			if len(in.ops) > 0 {
-				results, err = h.target.Apply(ctx, in.ops)
+			switch {
+			case unsynced != nil:
+				results = slices.Repeat([]sdk.OpResult{{Err: unsynced}}, len(in.ops))
+			case len(in.ops) > 0:
+				results, err = sdk.ApplyAll(ctx, h.target, in.ops)
 			}
 			switch {
 			case err != nil:
@@ -46,6 +52,11 @@ func (s *resourceServer) Apply(stream applyServer) error {
 		})
 		if err != nil {
 			return err
+		}
+		for i := range min(len(results), len(in.ops)) {
+			if in.ops[i].Kind == sdk.OpSync && results[i].Err != nil {
+				unsynced = results[i].Err
+			}
 		}
 		if err := in.answer(stream, results); err != nil {
 			return err
@@ -67,7 +78,8 @@ type applyParts struct {
 // receiveParts receives messages until the end of a list, or enough of them.
 // There are none at the end of the stream.
 func receiveParts(stream applyServer) (in applyParts, err error) {
-	for more := true; more && len(in.sizes) < maxParts; {
+	bytes := 0
+	for more := true; more && len(in.sizes) < maxParts && bytes < maxParts*maxRequest; {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return in, nil
@@ -91,6 +103,7 @@ func receiveParts(stream applyServer) (in applyParts, err error) {
 				in.bad = badInput("apply", err)
 			}
 			in.ops = append(in.ops, op)
+			bytes += opSize(&op)
 		}
 		if in.bad != nil {
 			in.ops = in.ops[:before]

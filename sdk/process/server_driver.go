@@ -37,7 +37,11 @@ func (s *driverServer) Open(ctx context.Context, m *wirepb.OpenRequest) (*wirepb
 	if fault != nil || err != nil {
 		return &wirepb.OpenReply{Error: fault}, err
 	}
-	return &wirepb.OpenReply{Resource: id, Features: uint32(info.Features), Endpoint: endpointToWire(info.Endpoint), Volume: uuidToWire(info.Volume)}, nil
+	features := info.Features
+	if m.Role == uint32(sdk.Secondary) {
+		features |= sdk.SyncsInLists
+	}
+	return &wirepb.OpenReply{Resource: id, Features: uint32(features), Endpoint: endpointToWire(info.Endpoint), Volume: uuidToWire(info.Volume)}, nil
 }
 
 func (s *driverServer) open(ctx context.Context, m *wirepb.OpenRequest) (uint64, sdk.Info, error) {

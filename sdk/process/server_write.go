@@ -29,7 +29,12 @@ func (s *resourceServer) Write(stream writeStream) error {
 		if err != nil {
 			return err
 		}
-		results, err := writeFiles(w, first, stream)
+		var results []sdk.OpResult
+		if further, ok := w.(*writer); ok {
+			results, err = further.relay(first, stream)
+		} else {
+			results, err = writeFiles(w, first, stream)
+		}
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ func TestStartFailures(t *testing.T) {
 		edit func(*process.Command)
 		want string
 	}{
-		"another version":  {mode: "version2", want: "Plugin version: 2, Client versions: [1]"},
+		"another version":  {mode: "next version", want: fmt.Sprintf("Plugin version: %d, Client versions: [%d]", process.Version+1, process.Version)},
 		"garbage":          {mode: "garbage", want: "Unrecognized remote plugin message: hello, world"},
 		"silent":           {mode: "silent", edit: func(c *process.Command) { c.StartTimeout = 200 * time.Millisecond }, want: "no answer within 200ms"},
 		"exits":            {mode: "exits", want: "it said: no license found"},

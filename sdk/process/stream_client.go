@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -31,6 +32,12 @@ type Stream struct {
 	closed  error
 }
 
+// noSettings is an HTTP/2 frame of settings that sets nothing. gRPC's client sends
+// no call before the server's first settings, to know that it speaks HTTP/2. That
+// the greeting has told: with this in front the first call need not wait for a
+// round trip. The server's own settings follow, as they may at any time.
+const noSettings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
 // DialStream meets the agent at the other end of a stream of bytes. What comes
 // before its greeting is skipped, up to 64 KiB. An error is a *GreetingError, a
 // *VersionError, or that of ctx; rw is closed then.
@@ -51,10 +58,11 @@ func DialStream(ctx context.Context, rw io.ReadWriteCloser, o StreamOptions) (*S
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	if err == nil {
+		var over io.ReadWriteCloser = s.raw
 		if s.resumed {
-			over := o.Resume(s.agent.further, s.raw)
-			s.raw = newStreamConn(over, over)
+			over = o.Resume(s.agent.further, s.raw)
 		}
+		s.raw = newStreamConn(io.MultiReader(strings.NewReader(noSettings), over), over)
 		s.conn, err = s.connect()
 	}
 	if err != nil {
@@ -96,10 +104,18 @@ func (s *Stream) Resumed() bool { return s.resumed }
 // Driver returns the driver that is served at the other end. It is usable until
 // the stream ends; calls then fail with sdk.KindGone.
 func (s *Stream) Driver(ctx context.Context) (sdk.Driver, error) {
-	return Driver(ctx, s.conn, WithTimeouts(s.options.Timeouts), withPeer(s.options.Peer, s.options.Why), WithHung(func(error) {
+	return Driver(ctx, s.conn, s.driverOptions()...)
+}
+
+// Undescribed is Driver for those who know what they open: its Describe gives
+// nothing, for which the other end need not be asked.
+func (s *Stream) Undescribed() sdk.Driver { return newDriverClient(s.conn, s.driverOptions()) }
+
+func (s *Stream) driverOptions() []Option {
+	return []Option{WithTimeouts(s.options.Timeouts), withPeer(s.options.Peer, s.options.Why), WithHung(func(error) {
 		// Nothing is known about its state, and it may hold locks.
 		_ = s.raw.Close()
-	}))
+	})}
 }
 
 // Close ends the stream, and with it all that was opened through it. It may be

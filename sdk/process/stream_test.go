@@ -71,8 +71,11 @@ func TestRead(t *testing.T) {
 
 func bigger(n int64) int64 { return n + 1 }
 
-func TestWrite(t *testing.T) {
-	tg := target(t, driver(t, launch(t, command(t, "driver"))), "count")
+func TestWrite(t *testing.T) { testWrite(t, driver(t, launch(t, command(t, "driver")))) }
+
+func testWrite(t *testing.T, d sdk.Driver) {
+	t.Helper()
+	tg := target(t, d, "count")
 	w, err := tg.Write(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +116,11 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestWriteNothing(t *testing.T) {
-	w, err := target(t, driver(t, launch(t, command(t, "driver"))), "x").Write(t.Context())
+func TestWriteNothing(t *testing.T) { testWriteNothing(t, driver(t, launch(t, command(t, "driver")))) }
+
+func testWriteNothing(t *testing.T, d sdk.Driver) {
+	t.Helper()
+	w, err := target(t, d, "x").Write(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +129,11 @@ func TestWriteNothing(t *testing.T) {
 	}
 }
 
-func TestWriteFails(t *testing.T) {
-	tg := target(t, driver(t, launch(t, command(t, "driver"))), "stream-full")
+func TestWriteFails(t *testing.T) { testWriteFails(t, driver(t, launch(t, command(t, "driver")))) }
+
+func testWriteFails(t *testing.T, d sdk.Driver) {
+	t.Helper()
+	tg := target(t, d, "stream-full")
 	w, err := tg.Write(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -177,8 +186,13 @@ func TestWriteMisuse(t *testing.T) {
 }
 
 func TestWriteContextEnds(t *testing.T) {
+	testWriteContextEnds(t, driver(t, launch(t, command(t, "driver"))))
+}
+
+func testWriteContextEnds(t *testing.T, d sdk.Driver) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	w, err := target(t, driver(t, launch(t, command(t, "driver"))), "x").Write(ctx)
+	w, err := target(t, d, "x").Write(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,32 +19,20 @@ var (
 // end one run makes the trees equal.
 func TestKilledUnderLoad(t *testing.T) {
 	t.Parallel()
-	seed := *crashSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("replay the choices with -crash.seed=%d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
 	pl := newPlace(t)
-
-	ctx, cancel := context.WithTimeout(t.Context(), *crashTime)
-	defer cancel()
-	var wg sync.WaitGroup
-	changes := load{root: pl.p, rng: rand.New(rand.NewPCG(seed, 2))}
-	wg.Go(func() { changes.run(ctx) })
-	wg.Go(func() { watch(ctx, t, pl.s) })
-
-	h := pl.crashHost(t, rng)
-	kills := map[string]int{}
-	for wait(ctx, time.Duration(rng.IntN(500))*time.Millisecond) {
-		h = pl.kill(t, rng, h, kills)
-	}
-	wg.Wait()
-	t.Logf("killed: %v", kills)
+	c := newCrash(t, pl, *crashTime)
+	c.config = func(body string) string { return pl.config(t, body) }
+	c.ended = func() { pl.noProcess(t) } // all the others end with the host
+	c.add("primary's plugin", pluginProc("file", pl.p))
+	c.add("secondary's plugin", pluginProc("file", pl.s))
+	c.add("rsync's plugin", pluginProc("rsync", ""))
+	c.add("rsync", rsyncProgram)
+	c.start()
+	c.load()
 
 	// Nothing changes any more: the running program catches up by itself.
-	h.until("in sync after all", func() bool { return pl.inSync(t) })
-	h.stop(syscall.SIGTERM)
+	c.h.until("in sync after all", func() bool { return pl.inSync(t) })
+	c.h.stop(syscall.SIGTERM)
 	pl.noProcess(t)
 	// What killed plugins left outside of the trees the next start removes.
 	pl.once(t, pl.p, pl.s)
@@ -67,49 +52,6 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// crashHost starts a program with one of the methods.
-func (pl *place) crashHost(t *testing.T, rng *rand.Rand) *host {
-	methods := []string{"stream", "auto", "rsync"}
-	method := methods[rng.IntN(len(methods))]
-	if _, err := os.Stat("/usr/bin/rsync"); err != nil {
-		method = "stream"
-	}
-	body := fmt.Sprintf("transfer %q {}\n retry {\n min = \"100ms\"\n max = \"1s\"\n}\n schedule { interval = \"100ms\" }", method)
-	return pl.start(t, "-c", pl.config(t, body))
-}
-
-// kill kills something, and returns the program that then runs.
-func (pl *place) kill(t *testing.T, rng *rand.Rand, h *host, kills map[string]int) *host {
-	victims := []struct {
-		name string
-		is   func(proc) bool
-	}{
-		{"host", func(p proc) bool { return p.pid == h.cmd.Process.Pid }},
-		{"primary's plugin", pluginProc("file", pl.p)},
-		{"secondary's plugin", pluginProc("file", pl.s)},
-		{"rsync's plugin", pluginProc("rsync", "")},
-		{"rsync", rsyncProgram},
-	}
-	v := victims[rng.IntN(len(victims))]
-	found := pl.find(t, v.is)
-	if len(found) == 0 {
-		return h
-	}
-	kills[v.name]++
-	found[rng.IntN(len(found))].signal(syscall.SIGKILL)
-	if v.name == "host" {
-		<-h.done
-		pl.noProcess(t) // all the others end with it
-		return pl.crashHost(t, rng)
-	}
-	select {
-	case <-h.done:
-		t.Fatalf("the program did not survive the end of the %s", v.name)
-	default:
-	}
-	return h
 }
 
 // TestPluginDies kills plugins of a program at rest: it says so, starts them

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,10 +134,18 @@ func (pl *place) start(t *testing.T, args ...string) *host {
 	return start(t, pl.command(append([]string{"run", "--state-dir", pl.state}, args...)...), nil)
 }
 
-// once runs the program to its end, which must be 0.
+// run runs the program for one turn, to its end.
+func (pl *place) run(t *testing.T, code int, args ...string) *host {
+	t.Helper()
+	h := pl.start(t, append([]string{"--once"}, args...)...)
+	h.end(time.Minute, code)
+	return h
+}
+
+// once runs the program for one turn, which must end well.
 func (pl *place) once(t *testing.T, args ...string) {
 	t.Helper()
-	pl.start(t, append([]string{"--once"}, args...)...).end(time.Minute, 0)
+	pl.run(t, 0, args...)
 }
 
 // end waits for the end of the program and checks its exit code.
@@ -201,7 +210,7 @@ func (pl *place) clean(t *testing.T) {
 	t.Helper()
 	pl.noProcess(t)
 	left, err := leftovers(pl.s)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // perhaps it was not to be made
 		t.Fatal(err)
 	}
 	temps, err := os.ReadDir(pl.tmp)

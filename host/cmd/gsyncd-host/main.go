@@ -20,6 +20,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/host/cli"
 	"github.com/gsyncd/gsyncd-host/host/plugin"
 	"github.com/gsyncd/gsyncd-host/plugins/file"
+	"github.com/gsyncd/gsyncd-host/plugins/gluster"
 	"github.com/gsyncd/gsyncd-host/plugins/rsync"
 	"github.com/gsyncd/gsyncd-host/plugins/ssh"
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -46,7 +47,7 @@ func run() int {
 		Version:     version(),
 		Host:        resolve,
 		Plugins: &plugin.Registry{
-			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New, "ssh": ssh.New(itself)},
+			Drivers:   map[string]func(*slog.Logger) sdk.Driver{"file": file.New, "gluster": gluster.New, "ssh": ssh.New(itself)},
 			Transfers: map[string]func(*slog.Logger) sdk.Transfer{"rsync": rsync.New},
 			Env:       map[string][]string{"ssh": {"SSH_AUTH_SOCK"}},
 		},

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,7 +20,21 @@ func TestMain(m *testing.M) {
 	if os.Args[0] == selfExec || filepath.Base(os.Args[0]) == programName || len(os.Args) > 1 && os.Args[1] == "remote-shell" {
 		main()
 	}
+	moreAtOnce()
 	testscript.Main(m, map[string]func(){programName: main})
+}
+
+// moreAtOnce runs more tests at the same time than there are processors: for most
+// of their time they wait, for networks and for processes that are to notice
+// something. The flag -parallel says otherwise.
+func moreAtOnce() {
+	const most = 4
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given && runtime.GOMAXPROCS(0) < most {
+		_ = flag.Set("test.parallel", strconv.Itoa(most)) // it is there, and takes numbers
+	}
 }
 
 const programName = "gsyncd-host"

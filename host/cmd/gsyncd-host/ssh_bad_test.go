@@ -51,9 +51,12 @@ func TestSSHBad(t *testing.T) {
 		{name: "another version", code: 1, driver: "deploy = false", prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\necho gsyncd-host-agent 99 v9.9.9\ncat >/dev/null\n")
 		}, want: []string{"gsyncd-host v9.9.9) speaks protocol 99", "; this one is older: update it", "install the same version", "deploy = true"}},
-		{name: "another program", code: 1, prepare: func(t *testing.T, s *sshd) {
+		{name: "another program", code: 1, driver: "deploy = false", prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\necho 'unknown command: agent' >&2\nexit 2\n")
 		}, want: []string{"exit code 2", "it said: unknown command: agent", "is the right program called"}},
+		{name: "an older program", code: 1, driver: "deploy = false", prepare: func(_ *testing.T, s *sshd) {
+			s.program(olderProgram)
+		}, want: []string{"it said: error: unknown flag: --silence", "Install the same version of gsyncd-host on both machines", "deploy = true"}},
 		{name: "noise without end", code: 1, prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\nexec yes welcome\n")
 		}, want: []string{"what answers is no agent", "it printed \"welcome welcome", ".bashrc"}},
@@ -83,8 +86,7 @@ func TestSSHBad(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			pl := newPlace(t)
-			s := newSSHD(t, pl)
+			pl, s := newFar(t)
 			if c.prepare != nil {
 				c.prepare(t, s)
 			}
@@ -96,19 +98,10 @@ func TestSSHBad(t *testing.T) {
 			h := pl.start(t, s.mirrorArgs(far, c.driver)...)
 			h.end(time.Minute, c.code)
 			other, _ := os.ReadFile(filepath.Join(pl.dir, "want"))
-			said := strings.Join(strings.Fields(h.stdout.String()+h.stderr.String()), " ")
 			for _, want := range c.want {
-				want = strings.NewReplacer("HOSTKEY", ssh.FingerprintSHA256(s.hostKey), "OTHER", string(other), "PORT", s.port, "HOME", pl.home()).Replace(want)
-				if !strings.Contains(said, want) {
-					t.Errorf("not said: %s", want)
-				}
+				h.wants(strings.NewReplacer("HOSTKEY", ssh.FingerprintSHA256(s.hostKey), "OTHER", string(other), "PORT", s.port, "HOME", pl.home()).Replace(want))
 			}
-			if t.Failed() || testing.Verbose() {
-				t.Log(said)
-			}
-			if _, err := os.Stat(pl.s); err != nil {
-				check(t, os.Mkdir(pl.s, 0o755)) // for the look at what is left
-			}
+			t.Log(h.all())
 			s.gone()
 		})
 	}
@@ -125,30 +118,24 @@ func (s *sshd) program(text string) {
 // TestSSHNoise logs in to a shell that prints things before the agent speaks.
 func TestSSHNoise(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.program("#!/bin/bash\nyes 'have a nice day' | head -c 60000\nprintf 'no newline '\n" + s.wrapper())
 	pl.write(t, "f", []byte("f"))
 	pl.once(t, pl.p, s.far())
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHAcceptNew takes the key of a host that was not known, and keeps it.
 func TestSSHAcceptNew(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	known := filepath.Join(pl.home(), "known_hosts")
 	check(t, os.Remove(known))
 	s.clientConfig("  StrictHostKeyChecking accept-new\n")
 	pl.write(t, "f", []byte("f"))
 	pl.once(t, pl.p, s.far())
 	s.clientConfig("Match user nobody\n  User nobody\n")
-	h := pl.start(t, "--once", pl.p, s.far())
-	h.end(time.Minute, 0)
+	h := pl.run(t, 0, pl.p, s.far())
 	if h.said("Match is not supported") == 0 {
 		t.Error("nobody said that Match is not supported")
 	}

@@ -8,11 +8,8 @@ import (
 // TestSSHCompress counts what goes over the network with text to mirror.
 func TestSSHCompress(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	r := newRelay(t, s.address(), 0)
-	s.port = r.port()
-	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n")
+	pl, s := newFar(t)
+	r := s.behind(0)
 	text := []byte(strings.Repeat("All work and no play makes Jack a dull boy. ", 100_000))
 	pl.write(t, "d/text", text)
 	h := start(t, pl.command("run", "--once", "-c", s.config(`driver "ssh" { compress = true }`)), nil)

@@ -15,8 +15,8 @@ import (
 // TestSSHDriver takes the conformance suite all the way: the ssh driver as a
 // plugin process, a real sshd, the far agent, and the file driver in it.
 func TestSSHDriver(t *testing.T) {
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	t.Parallel()
+	pl, s := newFar(t)
 	check(t, os.Mkdir(pl.s, 0o755))
 	drivertest.Run(t, drivertest.Config{
 		Remote: true,

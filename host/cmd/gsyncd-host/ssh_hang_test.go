@@ -41,15 +41,6 @@ func (s *sshd) underWay(keepalive string, args ...string) *host {
 	return h
 }
 
-// throughRelay puts a network between the client and the server.
-func (s *sshd) throughRelay() *relay {
-	s.t.Helper()
-	r := newRelay(s.t, s.address(), 0)
-	s.port = r.port()
-	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n  ConnectTimeout 2\n")
-	return r
-}
-
 // agent is the one far agent.
 func (s *sshd) agent() int {
 	s.t.Helper()
@@ -64,9 +55,8 @@ func (s *sshd) agent() int {
 // well with the agent that it began with.
 func TestSSHReset(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	r := s.throughRelay()
+	_, s := newFar(t)
+	r := s.behind(0)
 	h := s.underWay("30s", "--once")
 	agent := s.agent()
 	for i := range 2 {
@@ -80,19 +70,15 @@ func TestSSHReset(t *testing.T) {
 	if n := h.said("the connection was lost"); n != 2 {
 		t.Errorf("said %d times that the connection was lost", n)
 	}
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHHungLink stops the network without a word, and lets it go on. The
 // session does, too.
 func TestSSHHungLink(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	r := s.throughRelay()
+	_, s := newFar(t)
+	r := s.behind(0)
 	h := s.underWay("12s", "--once")
 	agent := s.agent()
 	r.hang()
@@ -107,19 +93,15 @@ func TestSSHHungLink(t *testing.T) {
 		t.Error("another agent serves")
 	}
 	h.end(time.Minute, 0)
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHDeadLink stops the network for longer than a session lasts. Both ends
 // give up, and when it is back the mirror begins again.
 func TestSSHDeadLink(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	r := s.throughRelay()
+	pl, s := newFar(t)
+	r := s.behind(0)
 	h := s.underWay("3s")
 	r.hang()
 	began := time.Now()
@@ -141,8 +123,7 @@ func TestSSHDeadLink(t *testing.T) {
 // through others.
 func TestSSHStoppedSession(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	h := s.underWay("12s")
 	agent := s.agent()
 	stopped := s.sessions()
@@ -163,8 +144,7 @@ func TestSSHStoppedSession(t *testing.T) {
 // TestSSHAgentKilled kills the far agent in the middle of a transfer.
 func TestSSHAgentKilled(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	h := s.underWay("60s")
 	pl.find(t, agentProc)[0].signal(syscall.SIGKILL)
 	h.until("the mirror begins again and ends well", func() bool {
@@ -180,9 +160,8 @@ func TestSSHAgentKilled(t *testing.T) {
 // TestSSHAgentKilledUnseen kills the far agent while the connection is lost.
 func TestSSHAgentKilledUnseen(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	r := s.throughRelay()
+	pl, s := newFar(t)
+	r := s.behind(0)
 	h := s.underWay("60s")
 	agent := proc{pid: s.agent()}
 	r.reset()
@@ -198,8 +177,7 @@ func TestSSHAgentKilledUnseen(t *testing.T) {
 // not when another one wants its place.
 func TestSSHHostKilled(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.underWay("60s")
 	for _, p := range pl.processes(t) {
 		if !agentProc(p) {
@@ -214,18 +192,14 @@ func TestSSHHostKilled(t *testing.T) {
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("the next run took %s", took)
 	}
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHHostStopped stops the host and its plugins in the middle: one with
 // another state directory gets their place, if only after a while.
 func TestSSHHostStopped(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	h := s.underWay("60s")
 	var stopped []proc
 	for _, p := range pl.processes(t) {

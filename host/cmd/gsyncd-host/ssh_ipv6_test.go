@@ -17,8 +17,7 @@ func TestSSHOverIPv6(t *testing.T) {
 		t.Skipf("SKIPPED, NOT TESTED: no IPv6 here: %v", err)
 	}
 	l.Close()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.clientConfig(fmt.Sprintf("Host ::1\n  Port %s\n  IdentityFile ~/.ssh/key\n", s.port))
 	s.file(filepath.Join(pl.home(), "known_hosts"), knownhosts.Line([]string{net.JoinHostPort("::1", s.port)}, s.hostKey)+"\n")
 	for i, url := range []string{s.user + "@[::1]:" + pl.s, "ssh://" + s.user + "@[0:0::1]:file://" + pl.s} {

@@ -36,11 +36,8 @@ func TestSSHRoundTrips(t *testing.T) {
 // round trip time.
 func latency(t *testing.T, files int, rtt time.Duration) (first, quiet time.Duration) {
 	t.Helper()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	r := newRelay(t, s.address(), rtt/2)
-	s.port = r.port()
-	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n")
+	pl, s := newFar(t)
+	r := s.behind(rtt / 2)
 	for i := range files {
 		pl.write(t, fmt.Sprintf("d%02d/f%d", i%20, i), make([]byte, 1000+i))
 	}

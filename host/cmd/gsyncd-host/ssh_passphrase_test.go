@@ -36,8 +36,7 @@ func TestSSHPassphrase(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			pl := newPlace(t)
-			s := newSSHD(t, pl)
+			pl, s := newFar(t)
 			s.lock()
 			pl.write(t, "f", []byte("x"))
 			// Two mirrors with one key: one question.
@@ -65,9 +64,6 @@ func TestSSHPassphrase(t *testing.T) {
 			if c.code == 0 && !pl.inSync(t) {
 				t.Error("the trees differ")
 			}
-			if _, err := os.Stat(pl.s); err != nil {
-				check(t, os.Mkdir(pl.s, 0o755))
-			}
 			s.gone()
 		})
 	}
@@ -76,8 +72,7 @@ func TestSSHPassphrase(t *testing.T) {
 // TestSSHPassphraseStopped is about a person who would rather stop.
 func TestSSHPassphraseStopped(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.lock()
 	out, theirs, _ := keyboard(t, 200)
 	cmd := pl.command("run", "--once", pl.p, s.far())
@@ -94,8 +89,7 @@ func TestSSHPassphraseStopped(t *testing.T) {
 // TestSSHPassphraseUnasked is about runs without a terminal.
 func TestSSHPassphraseUnasked(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	s.lock()
 	pl.write(t, "f", []byte("x"))
 	out, theirs, _ := keyboard(t, 200)
@@ -134,8 +128,5 @@ func TestSSHPassphraseUnasked(t *testing.T) {
 		t.Errorf("validate says %s", said)
 	}
 	run(0, "run", "--once", "-c", s.config(`driver "ssh" { passphrase = env("KEY_PASSPHRASE") }`))
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }

@@ -35,25 +35,15 @@ func (pl *place) largeChange(t *testing.T, s *sshd) {
 	pl.write(t, "d/large", data)
 }
 
-// behind puts the server behind a relay.
-func (s *sshd) behind(delay time.Duration) *relay {
-	r := newRelay(s.t, s.address(), delay)
-	s.port = r.port()
-	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n")
-	return r
-}
-
 // TestSSHRsync: a large changed file crosses as differences.
 func TestSSHRsync(t *testing.T) {
 	t.Parallel()
 	needRsync(t)
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	relay := s.behind(0)
 	pl.largeChange(t, s)
 	opened, before := relay.count()
-	h := pl.start(t, "--once", pl.p, s.far())
-	h.end(time.Minute, 0)
+	h := pl.run(t, 0, pl.p, s.far())
 	if out := h.stdout.String(); !strings.Contains(out, "rsync") {
 		t.Errorf("the summary does not tell of rsync:\n%s", out)
 	}
@@ -79,12 +69,10 @@ func TestSSHRsync(t *testing.T) {
 func TestSSHNoFarRsync(t *testing.T) {
 	t.Parallel()
 	needRsync(t)
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	pl.largeChange(t, s)
 	s.program("#!/bin/bash\nPATH=/nowhere\n" + s.wrapper())
-	h := pl.start(t, "--once", pl.p, s.far())
-	h.end(time.Minute, 0)
+	h := pl.run(t, 0, pl.p, s.far())
 	if out := h.stdout.String(); !strings.Contains(out, "stream") || !strings.Contains(out, "fell back") {
 		t.Errorf("the summary does not tell of the stream:\n%s", out)
 	}
@@ -94,10 +82,7 @@ func TestSSHNoFarRsync(t *testing.T) {
 	if !strings.Contains(h.stderr.String(), "no program rsync") {
 		t.Error("the reason is not said")
 	}
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHRsyncCut: the connection ends while rsync is at work, and rsync goes on
@@ -105,10 +90,9 @@ func TestSSHNoFarRsync(t *testing.T) {
 func TestSSHRsyncCut(t *testing.T) {
 	t.Parallel()
 	needRsync(t)
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
-	s.behind(50 * time.Millisecond) // so that it takes a while
+	pl, s := newFar(t)
 	pl.largeChange(t, s)
+	s.behind(50 * time.Millisecond) // so that it takes a while
 	h := pl.start(t, "--once", pl.p, s.far())
 	h.until("rsync is at work at the far end", func() bool {
 		return len(pl.find(t, func(p proc) bool { return rsyncProgram(p) && len(p.args) > 1 && p.args[1] == "--server" })) > 0
@@ -120,8 +104,5 @@ func TestSSHRsyncCut(t *testing.T) {
 	if out := h.stdout.String(); !strings.Contains(out, "rsync: 1 file") {
 		t.Errorf("the summary does not tell of rsync:\n%s", out)
 	}
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }

@@ -17,8 +17,7 @@ import (
 // nothing changed.
 func TestSSH(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	for i := range 50 {
 		pl.write(t, fmt.Sprintf("d%d/f%d", i%5, i), []byte(strings.Repeat("x", i*100)))
 	}
@@ -27,15 +26,11 @@ func TestSSH(t *testing.T) {
 	secondary := s.user + "@127.0.0.1:" + pl.s
 	run := func(want string) {
 		t.Helper()
-		h := pl.start(t, "--once", pl.p, secondary)
-		h.end(time.Minute, 0)
+		h := pl.run(t, 0, pl.p, secondary)
 		if !strings.Contains(h.stdout.String(), want) {
 			t.Errorf("the summary lacks %q:\n%s", want, h.stdout.String())
 		}
-		if !pl.inSync(t) {
-			t.Error("the trees differ")
-		}
-		s.gone()
+		s.endedWell()
 	}
 	run("51 files")
 	pl.write(t, "d3/new", []byte("new"))
@@ -47,22 +42,17 @@ func TestSSH(t *testing.T) {
 // TestSSHPrimary mirrors from a directory behind ssh.
 func TestSSHPrimary(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	pl.write(t, "d/f", []byte("f"))
 	pl.once(t, "far:"+pl.p, pl.s)
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }
 
 // TestSSHThroughAnother goes through one host to another, with a key that only
 // the ssh agent has.
 func TestSSHThroughAnother(t *testing.T) {
 	t.Parallel()
-	pl := newPlace(t)
-	s := newSSHD(t, pl)
+	pl, s := newFar(t)
 	key := filepath.Join(pl.home(), "key")
 	data, err := os.ReadFile(key)
 	check(t, err)
@@ -90,8 +80,5 @@ func TestSSHThroughAnother(t *testing.T) {
 	cmd := pl.command("run", "--once", "--state-dir", pl.state, pl.p, "through:"+pl.s)
 	cmd.Env = pl.environ
 	start(t, cmd, nil).end(time.Minute, 0)
-	if !pl.inSync(t) {
-		t.Error("the trees differ")
-	}
-	s.gone()
+	s.endedWell()
 }

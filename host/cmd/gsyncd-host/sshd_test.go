@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -28,6 +29,13 @@ type sshd struct {
 	port    string
 	user    string
 	hostKey ssh.PublicKey
+}
+
+// newFar makes a place with a server.
+func newFar(t *testing.T) (*place, *sshd) {
+	t.Helper()
+	pl := newPlace(t)
+	return pl, newSSHD(t, pl)
 }
 
 // newSSHD starts a server for a place, and gives the place's user a key for it,
@@ -162,6 +170,24 @@ func (s *sshd) gone() {
 	s.t.Helper()
 	poll(s.t, "all sessions end", func() bool { return len(s.sessions()) == 0 })
 	s.pl.clean(s.t)
+}
+
+// endedWell checks that the trees are equal and that nothing is left.
+func (s *sshd) endedWell() {
+	s.t.Helper()
+	if !s.pl.inSync(s.t) {
+		s.t.Error("the trees differ")
+	}
+	s.gone()
+}
+
+// behind puts the server behind a network that delays, each way.
+func (s *sshd) behind(delay time.Duration) *relay {
+	s.t.Helper()
+	r := newRelay(s.t, s.address(), delay)
+	s.port = r.port()
+	s.clientConfig("  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n  StrictHostKeyChecking no\n  ConnectTimeout 5\n")
+	return r
 }
 
 // agentProc is for find: the far agent.

@@ -1,7 +1,8 @@
-package file
+package localtree
 
 import (
 	"context"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
@@ -14,7 +15,7 @@ func (t *tree) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink)
 		return err
 	}
 	defer leave()
-	if t.set.jobs > 1 && len(req.Dirs) > 1 {
+	if t.set.Jobs > 1 && len(req.Dirs) > 1 {
 		return t.scanParallel(ctx, req, sink)
 	}
 	for i, p := range req.Dirs {
@@ -29,6 +30,10 @@ func (t *tree) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink)
 // context.
 const cancelEvery = 128
 
+// guardEvery is how long a listing goes on without asking whether all of the
+// directory can be seen.
+const guardEvery = time.Second
+
 // list sends one directory to a sink. Its error is the sink's or the context's.
 func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, sink sdk.ScanSink) error {
 	if err := ctx.Err(); err != nil {
@@ -39,11 +44,15 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	defer d.Close()
+	again, err := t.guard(d)
+	if err != nil {
+		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
 	self, err := d.Stat()
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
-	self.Mount = !t.set.crossMounts && d.Place() != t.root.Place()
+	self.Mount = !t.set.CrossMounts && d.Place() != t.root.Place()
 	if err := t.describe(d, &self, fields); err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
@@ -53,14 +62,26 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 	if self.Mount {
 		return sink.EndDir(i, nil)
 	}
+	asked := time.Now()
 	names, err := d.ReadNames()
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	var e sdk.Entry
 	for n := range names.Len() {
-		if n%cancelEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		if n%cancelEvery == 0 {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if time.Since(asked) > guardEvery {
+				if err := again(); err != nil {
+					return sink.EndDir(i, sdk.NewError("list", p, err))
+				}
+				asked = time.Now()
+			}
+		}
+		if p == sdk.Root && t.set.Hidden != "" && names.At(n) == t.set.Hidden {
+			continue
 		}
 		if err := t.row(d, names, n, fields, &e); err != nil {
 			if sdk.KindOf(err) == sdk.KindNotExist {
@@ -72,7 +93,15 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 			return err
 		}
 	}
-	return sink.EndDir(i, nil)
+	return sink.EndDir(i, sdk.NewError("list", p, again()))
+}
+
+// guard asks whether all of d can be seen.
+func (t *tree) guard(d *localfs.Dir) (again func() error, err error) {
+	if t.set.Guard == nil {
+		return func() error { return nil }, nil
+	}
+	return t.set.Guard(d)
 }
 
 func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Fields, e *sdk.Entry) error {
@@ -80,7 +109,7 @@ func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Field
 	if err != nil {
 		return err
 	}
-	if e.Type == sdk.TypeDir && place != d.Place() && !t.set.crossMounts {
+	if e.Type == sdk.TypeDir && place != d.Place() && !t.set.CrossMounts {
 		e.Mount = true
 	}
 	if fields&sdk.FieldXattrs != 0 {

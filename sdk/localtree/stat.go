@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"context"
@@ -48,6 +48,6 @@ func (t *tree) statOne(c *parents, p sdk.Path, fields sdk.Fields, e *sdk.Entry) 
 		return err
 	}
 	*e = entry
-	e.Mount = e.Type == sdk.TypeDir && place != d.Place() && !t.set.crossMounts
+	e.Mount = e.Type == sdk.TypeDir && place != d.Place() && !t.set.CrossMounts
 	return t.describe(d, e, fields)
 }

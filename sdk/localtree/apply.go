@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"context"
@@ -18,6 +18,10 @@ func (g *target) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult, error
 	defer a.to.close()
 	defer a.from.close()
 	out := make([]sdk.OpResult, len(ops))
+	var unsafe []error
+	if g.set.FsyncRenamed > 0 {
+		unsafe = g.fsyncRenamed(ctx, ops)
+	}
 	for i := range ops {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -25,6 +29,10 @@ func (g *target) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult, error
 		op := &ops[i]
 		if err := op.Validate(); err != nil {
 			out[i].Err = &sdk.Error{Kind: sdk.KindInput, Op: "apply", Msg: err.Error()}
+			continue
+		}
+		if unsafe != nil && unsafe[i] != nil {
+			out[i].Err = sdk.NewError(op.Kind.String(), op.Path, unsafe[i])
 			continue
 		}
 		lost, err := a.do(ctx, op)
@@ -105,7 +113,7 @@ func (a *applier) root0(op *sdk.Op) (sdk.Lost, error) {
 	case sdk.OpSetMark:
 		return 0, a.setMark(op)
 	case sdk.OpSetVolumeMark:
-		return 0, &sdk.Error{Kind: sdk.KindUnsupported, Op: op.Kind.String(), Msg: "a directory keeps no volume marks"}
+		return 0, a.setVolumeMark(op)
 	}
 	return 0, nil // OpMkdir: it is there
 }
@@ -187,5 +195,27 @@ func (a *applier) setMark(op *sdk.Op) error {
 	if err := a.writeTo(d); err != nil {
 		return err
 	}
+	if a.native != "" {
+		var native []byte // none: what was there says nothing any more
+		if !op.Native.IsZero() {
+			native, _ = op.Native.AppendBinary(nil)
+		}
+		// Before the mark: where that is absent the native xtime counts.
+		if err := d.SetXattr(a.native, native); err != nil {
+			return err
+		}
+	}
 	return d.SetXattr(a.markAttr, op.Mark)
+}
+
+func (a *applier) setVolumeMark(op *sdk.Op) error {
+	if a.info.Features&sdk.KeepsVolumeMark == 0 {
+		return &sdk.Error{Kind: sdk.KindUnsupported, Op: "set volume mark"}
+	}
+	d, err := a.root.OpenPath(sdk.Root)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return a.set.SetVolumeMark(d, op.VolumeMark)
 }

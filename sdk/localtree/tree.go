@@ -1,7 +1,8 @@
-package file
+package localtree
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -12,10 +13,11 @@ import (
 // tree is what both sides have in common.
 type tree struct {
 	root     *localfs.Root
-	set      settings
+	set      Options
 	log      *slog.Logger
 	info     sdk.Info
 	markAttr string // "" where there are no marks
+	native   string // attribute of native xtimes, "" where there are none
 	onClose  func()
 
 	mu      sync.Mutex
@@ -26,7 +28,7 @@ type tree struct {
 	gone    bool
 }
 
-func newTree(root *localfs.Root, set settings, log *slog.Logger) *tree {
+func newTree(root *localfs.Root, set Options, log *slog.Logger) *tree {
 	t := &tree{root: root, set: set, log: log, onClose: func() {}}
 	t.idle = sync.NewCond(&t.mu)
 	t.end, t.stop = context.WithCancel(context.Background())
@@ -63,7 +65,7 @@ func (t *tree) Info() sdk.Info { return t.info }
 
 // Identity implements sdk.Resource.
 func (t *tree) Identity(ctx context.Context) (sdk.Identity, error) {
-	_, leave, err := t.enter(ctx, "identify")
+	ctx, leave, err := t.enter(ctx, "identify")
 	if err != nil {
 		return sdk.Identity{}, err
 	}
@@ -79,7 +81,11 @@ func (t *tree) Identity(ctx context.Context) (sdk.Identity, error) {
 	if err != nil {
 		return sdk.Identity{}, err
 	}
-	return sdk.Identity{Filesystem: fs.String(), Root: e.ID}, nil
+	id := sdk.Identity{Filesystem: fs.String(), Root: e.ID}
+	if t.set.Identity == nil {
+		return id, nil
+	}
+	return t.set.Identity(ctx, id)
 }
 
 // Close implements sdk.Resource. It waits for the calls that run, which end
@@ -96,7 +102,11 @@ func (t *tree) Close() error {
 	}
 	t.gone = true
 	t.onClose()
-	return t.root.Close()
+	err := t.root.Close()
+	if t.set.Closed == nil {
+		return err
+	}
+	return errors.Join(err, t.set.Closed())
 }
 
 // describe adds the costly fields to an entry of an open directory; name "."
@@ -126,6 +136,16 @@ func (t *tree) describe(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) (err er
 			e.Mark = []byte{0}
 		} else if len(mark) <= sdk.MaxMark {
 			e.Mark = mark
+		}
+	}
+	if fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir && t.native != "" && !e.Mount {
+		// A part of the storage that is not there is an error, and not "none".
+		v, err := d.Xattr(e.Name, t.native)
+		if err != nil {
+			return err
+		}
+		if len(v) == sdk.NativeXTimeSize {
+			e.Native = sdk.NativeXTimeFrom(v)
 		}
 	}
 	return nil

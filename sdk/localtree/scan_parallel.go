@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"context"
@@ -80,7 +80,7 @@ func (q *queue) EndDir(_ int, err *sdk.Error) error {
 // few ahead of the sink, each with a short queue: memory does not grow with
 // the request, and the directory that the sink waits for is always in work.
 func (t *tree) scanParallel(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink) error {
-	jobs := min(t.set.jobs, len(req.Dirs))
+	jobs := min(t.set.Jobs, len(req.Dirs))
 	ahead := jobs * aheadOfJob
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup

@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func (g *target) writeTo(d *localfs.Dir) error {
 	if place == g.root.Place() {
 		return nil
 	}
-	if !g.set.crossMounts {
+	if !g.set.CrossMounts {
 		return &sdk.Error{Kind: sdk.KindUnsupported, Op: "change", Path: d.Path(), Msg: "another filesystem is mounted there, and cross_mounts is off"}
 	}
 	g.mountsMu.Lock()
@@ -62,11 +62,14 @@ func (g *target) closeMounts() {
 
 // Sync implements sdk.Target.
 func (g *target) Sync(ctx context.Context) error {
-	_, leave, err := g.enter(ctx, "sync")
+	ctx, leave, err := g.enter(ctx, "sync")
 	if err != nil {
 		return err
 	}
 	defer leave()
+	if g.set.Sync != nil {
+		return g.set.Sync(ctx)
+	}
 	g.mountsMu.Lock()
 	dirs := make([]*localfs.Dir, 0, len(g.mounts))
 	for _, d := range g.mounts {

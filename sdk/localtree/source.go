@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"context"
@@ -9,18 +9,21 @@ import (
 // source is the primary side.
 type source struct {
 	*tree
-	beacon *beacon
+	beacon *beacon // nil where the options bring one
 }
 
 var _ sdk.Source = (*source)(nil)
 
 // Beacon implements sdk.Source.
 func (s *source) Beacon(ctx context.Context) (sdk.Beacon, error) {
-	_, leave, err := s.enter(ctx, "read beacon")
+	ctx, leave, err := s.enter(ctx, "read beacon")
 	if err != nil {
 		return sdk.Beacon{}, err
 	}
 	defer leave()
+	if s.set.Beacon != nil {
+		return s.set.Beacon(ctx)
+	}
 	return s.beacon.read()
 }
 

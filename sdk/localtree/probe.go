@@ -1,6 +1,7 @@
-package file
+package localtree
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 
@@ -20,8 +21,9 @@ func plain(fsType string) bool {
 }
 
 // sourceFeatures says what can be read from a primary. Nothing is tried on its
-// entries: what does not occur there costs nothing.
-func sourceFeatures(root *localfs.Root, b *beacon) sdk.Features {
+// entries: what does not occur there costs nothing. fine says that nanoseconds
+// are kept.
+func sourceFeatures(root *localfs.Root, fine bool) sdk.Features {
 	f := sdk.CanOwner | sdk.CanDevices | sdk.CanSpecial | sdk.CanHardlinks
 	if _, err := unix.Flistxattr(root.FD(), nil); err == nil {
 		f |= sdk.CanXattrs | sdk.CanACL
@@ -29,7 +31,7 @@ func sourceFeatures(root *localfs.Root, b *beacon) sdk.Features {
 			f |= sdk.CanTrusted
 		}
 	}
-	if b.file == nil || b.fine {
+	if fine {
 		f |= sdk.FineMtime
 	}
 	return f
@@ -40,9 +42,17 @@ type probed struct {
 	markSpace string // the namespace of marks, with its dot
 }
 
+// mark lets marks go to space if they may.
+func (p *probed) mark(space, wanted string) {
+	if wanted == "" || wanted == space {
+		p.features |= sdk.CanMarks
+		p.markSpace = space
+	}
+}
+
 // probeTarget finds out what a secondary can keep, on a file that leaves no
 // trace.
-func probeTarget(root *localfs.Root) (probed, error) {
+func probeTarget(root *localfs.Root, o *Options) (probed, error) {
 	var p probed
 	d, err := root.OpenPath(sdk.Root)
 	if err != nil {
@@ -70,12 +80,12 @@ func probeTarget(root *localfs.Root) (probed, error) {
 		p.features |= sdk.FineMtime
 	}
 	if canSet(fd, "user."+sdk.ReservedXattr+"probe", []byte{1}) {
-		p.features |= sdk.CanXattrs | sdk.CanMarks
-		p.markSpace = "user."
+		p.features |= sdk.CanXattrs
+		p.mark("user.", o.MarkSpace)
 	}
 	if localfs.Privileged() && canSet(fd, "trusted."+sdk.ReservedXattr+"probe", []byte{1}) {
-		p.features |= sdk.CanTrusted | sdk.CanMarks
-		p.markSpace = "trusted."
+		p.features |= sdk.CanTrusted
+		p.mark("trusted.", o.MarkSpace)
 	}
 	if canSet(fd, "system.posix_acl_access", probeACL()) {
 		p.features |= sdk.CanACL
@@ -83,7 +93,12 @@ func probeTarget(root *localfs.Root) (probed, error) {
 	if canChown(fd) {
 		p.features |= sdk.CanOwner
 	}
-	return p, nil
+	if o.Volume.IsZero() && o.SetVolumeMark == nil {
+		return p, nil
+	}
+	f2, err := probeDir(d, o)
+	p.features |= f2
+	return p, err
 }
 
 // probeFile makes a file without a name, or one with a name of ours where that
@@ -114,8 +129,15 @@ func probeFile(d *localfs.Dir) (*os.File, func(), error) {
 	}, nil
 }
 
+// canSet sets an attribute and reads it back: there are filesystems that say yes
+// and keep nothing.
 func canSet(fd int, name string, value []byte) bool {
-	return unix.Fsetxattr(fd, name, value, 0) == nil
+	if unix.Fsetxattr(fd, name, value, 0) != nil {
+		return false
+	}
+	got := make([]byte, len(value)+1)
+	n, err := unix.Fgetxattr(fd, name, got)
+	return err == nil && bytes.Equal(got[:n], value)
 }
 
 func canChown(fd int) bool {

@@ -1,4 +1,4 @@
-package file
+package localtree
 
 import (
 	"github.com/gsyncd/gsyncd-host/sdk"

@@ -1,0 +1,42 @@
+// Package gluster is the driver of "gluster" URLs: a Gluster volume, as either
+// side of a mirror.
+//
+// # The mount
+//
+// A volume is mounted for each open resource by a glusterfs process of its own,
+// in a private directory, as what Gluster calls an auxiliary mount
+// (--client-pid=-1): it alone reads native xtimes and volume marks, writes to a
+// volume that is read-only for others, and is not marked itself. It stays as
+// long as the resource is open and ends with this process, also if that is
+// killed; what a crash leaves is removed by the next open. The mount takes
+// extended attributes of few names, and says yes to all others without keeping
+// them, so marks are in the space "user.", and what a secondary can keep is
+// tried and read back.
+//
+// On a primary nothing is read that is older than the directory's native xtime:
+// the caches of the mount are off where a listing does not renew them.
+//
+// # What is there
+//
+// While a brick is gone a distributed volume lists directories without the
+// files of that brick, and says nothing. So the state of all bricks is looked at
+// before and after each listing, with a counter that tells if one came back in
+// between, and a listing of which a part was not there is incomplete. The native
+// xtime is asked for as well, right after the volume mark: without that a mount
+// does not know which attribute is the volume's own, and then answers from one
+// brick, whatever the others have.
+//
+// # Durability
+//
+// Neither syncfs nor fsync of a directory reaches a brick. A file's data is made
+// durable by fsync before it is renamed into place. Sync writes to one file
+// without a name on each subvolume of the distribution, and fsyncs it: the
+// journals of ext4 and XFS keep their order, so all entries and attributes that
+// were changed there before are then on the disk too. On bricks with another
+// filesystem entries are as durable as that makes them.
+//
+// # The lock
+//
+// A secondary is held by a lock on a file of its root, which the bricks keep:
+// it holds between machines, and vanishes with the mount that took it.
+package gluster

@@ -110,3 +110,47 @@ func BenchmarkLoad(b *testing.B) {
 		m.Close()
 	}
 }
+
+// BenchmarkPartial is a pass that finds one change in 100,000 directories with
+// native xtimes, three levels deep, and one that finds none.
+func BenchmarkPartial(b *testing.B) {
+	fs := newFakeFS(b)
+	fs.native = true
+	fs.index.Volume = sdk.UUID{1}
+	n := fs.value
+	for i := range 46 {
+		for k := range 46 {
+			for l := range 47 {
+				fs.mkdirAll(sdk.Path(fmt.Sprintf("d%02d/e%02d/f%02d", i, k, l)))
+			}
+		}
+	}
+	fs.pass()
+	m, err := Open(b.TempDir(), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Refresh(b.Context(), fs, Hint{All: true}); err != nil {
+		b.Fatal(err)
+	}
+	for name, change := range map[string]bool{"quiet": false, "one change": true} {
+		b.Run(name, func(b *testing.B) {
+			fs.listed = 0
+			b.ReportAllocs()
+			for b.Loop() {
+				if change {
+					n++
+					fs.chmod("d22/e22/f22", sdk.Perm(n%2))
+					fs.pass()
+				}
+				p, err := m.Refresh(b.Context(), fs, Hint{All: true})
+				if err != nil || p.Changed != change || p.Swept {
+					b.Fatal(p, err)
+				}
+			}
+			b.ReportMetric(float64(fs.listed)/float64(b.N), "listings")
+			b.ReportMetric(float64(len(m.tree.byID)), "dirs")
+		})
+	}
+}

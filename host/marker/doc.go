@@ -2,7 +2,7 @@
 //
 // A [Marker] keeps an index of the tree's directories, and of nothing else, in a
 // directory of the host: nothing is ever written into the tree. A pass
-// ([Marker.Refresh]) lists every directory through an [sdk.Source] and compares
+// ([Marker.Refresh]) lists directories through an [sdk.Source] and compares
 // a digest of what it finds with the digest of the pass before. A directory
 // whose digest differs is stamped with the pass's value of a logical clock, and
 // the xtime of a directory is the largest stamp at it or below it.
@@ -23,10 +23,28 @@
 // a pass can be seen, and a crawl reads data after it read the xtime. A crash
 // at any point therefore repeats a look and never loses a change.
 //
+// # Partial passes
+//
+// A pass lists every directory, unless something tells where it need not look: a
+// hint that names directories, or the native xtimes of a storage that keeps them.
+// These only say where to look. What is found there is judged as ever, so the
+// marks, moves and identities of both kinds of primaries are of one kind.
+//
+// A directory whose native xtime is the one read before its last listing is left
+// alone with all below it. The xtimes read by a pass are taken over when it is
+// complete, and are void when the storage's index is begun anew. Directories of
+// which no digest is known, or that could not be listed, are listed by every pass.
+// A mark may be lost, and follows one name alone of a file with several. So a
+// changed file has the directories of all its names listed, and a sweep, a pass
+// through the whole tree, finds the rest.
+//
 // # Words
 //
 //   - digest: what a directory looked like when it was last listed
 //   - stamp: the clock's value when a directory's digest last differed
+//   - sweep: a pass that lists every directory, where others need not
+//   - pending: of a directory, to be listed by the next pass whatever is told
+//   - missing: of a directory, no longer found in its place, and nowhere else yet
 //   - tick: the clock's value for a pass
 //   - place: the directory that holds a directory, and its name there
 //   - ghost: a directory that is gone, kept while the earlier place of a moved

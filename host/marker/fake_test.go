@@ -17,6 +17,8 @@ type object struct {
 	kids  map[string]*object
 	data  int // stands for the content
 	fail  *sdk.Error
+	// native is a directory's native xtime.
+	native sdk.NativeXTime
 }
 
 // fakeFS is a tree in memory with a filesystem's rules: a clock that advances
@@ -35,6 +37,8 @@ type fakeFS struct {
 	// cut breaks off every listing after so many entries, if not 0.
 	cut    int
 	broken error // from Scan
+	listed int   // directories
+	marks
 }
 
 var _ sdk.Source = (*fakeFS)(nil)
@@ -98,6 +102,7 @@ func (f *fakeFS) put(p sdk.Path, o *object) {
 	dir := f.must(p.Dir())
 	dir.kids[p.Base()] = o
 	f.touchedDir(dir)
+	f.mark(p)
 }
 
 func (f *fakeFS) mkdir(p sdk.Path) *object {
@@ -125,12 +130,14 @@ func (f *fakeFS) write(p sdk.Path) {
 	o := f.must(p)
 	o.data++
 	f.touchedDir(o)
+	f.mark(p)
 }
 
 func (f *fakeFS) chmod(p sdk.Path, perm sdk.Perm) {
 	o := f.must(p)
 	o.entry.Perm = perm
 	f.touched(o)
+	f.mark(p)
 }
 
 func (f *fakeFS) link(from, to sdk.Path) {
@@ -145,6 +152,7 @@ func (f *fakeFS) remove(p sdk.Path) {
 	dir := f.must(p.Dir())
 	delete(dir.kids, p.Base())
 	f.touchedDir(dir)
+	f.mark(p.Dir())
 	o.entry.Nlink--
 	f.touched(o)
 }
@@ -155,6 +163,7 @@ func (f *fakeFS) rename(from, to sdk.Path) {
 	dir := f.must(from.Dir())
 	delete(dir.kids, from.Base())
 	f.touchedDir(dir)
+	f.mark(from.Dir())
 	f.put(to, o)
 }
 
@@ -176,19 +185,10 @@ func (f *fakeFS) walk(o *object, p sdk.Path, fn func(*object, sdk.Path)) {
 	}
 }
 
-func (f *fakeFS) Info() sdk.Info { return sdk.Info{} }
-func (f *fakeFS) Close() error   { return nil }
+func (f *fakeFS) Close() error { return nil }
 
 func (f *fakeFS) Identity(context.Context) (sdk.Identity, error) {
 	return sdk.Identity{Filesystem: f.ident, Root: f.root.entry.ID}, nil
-}
-
-func (f *fakeFS) Beacon(context.Context) (sdk.Beacon, error) {
-	return sdk.Beacon{Now: f.ctime(), Window: time.Duration(f.step)}, nil
-}
-
-func (f *fakeFS) Stat(context.Context, []sdk.Path, sdk.Fields) ([]sdk.Entry, error) {
-	return nil, &sdk.Error{Kind: sdk.KindUnsupported, Op: "stat"}
 }
 
 func (f *fakeFS) Read(context.Context, []sdk.Path, sdk.ReadSink) error {
@@ -197,7 +197,7 @@ func (f *fakeFS) Read(context.Context, []sdk.Path, sdk.ReadSink) error {
 
 func (f *fakeFS) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink) error {
 	f.scans++
-	if len(req.Dirs) > sdk.MaxBatch || req.Fields != 0 {
+	if len(req.Dirs) > sdk.MaxBatch || req.Fields != 0 && (req.Fields != sdk.FieldNative || !f.native) {
 		f.t.Errorf("scan of %d directories, fields %b", len(req.Dirs), req.Fields)
 	}
 	for i, p := range req.Dirs {
@@ -213,20 +213,20 @@ func (f *fakeFS) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSin
 		if err := p.Validate(); err != nil {
 			f.t.Error(err)
 		}
-		if err := f.list(i, p, sink); err != nil {
+		f.listed++
+		if err := f.list(i, p, req.Fields, sink); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *fakeFS) list(i int, p sdk.Path, sink sdk.ScanSink) error {
+func (f *fakeFS) list(i int, p sdk.Path, fields sdk.Fields, sink sdk.ScanSink) error {
 	o := f.find(p)
 	if o == nil || o.kids == nil {
 		return sink.EndDir(i, &sdk.Error{Kind: sdk.KindNotExist, Op: "open", Path: p})
 	}
-	self := o.entry
-	self.Name = "."
+	self := f.row(o, ".", fields)
 	if o.fail != nil && f.cut == 0 {
 		return sink.EndDir(i, o.fail)
 	}
@@ -237,8 +237,7 @@ func (f *fakeFS) list(i int, p sdk.Path, sink sdk.ScanSink) error {
 		if o.fail != nil && n >= f.cut {
 			return sink.EndDir(i, o.fail)
 		}
-		e := o.kids[name].entry
-		e.Name = name
+		e := f.row(o.kids[name], name, fields)
 		if err := sink.Entry(&e); err != nil {
 			return err
 		}

@@ -14,15 +14,19 @@ import (
 // The index is one file, all numbers little-endian:
 //
 //	header   "gsyncdMK", version u32, epoch u64, snapshot u64, root identity 16,
+//	         volume 16 and beginning 8 of the native xtimes in it,
 //	         length u16 and name of the filesystem, CRC-32C u32 of all before
 //	batches  "mkB1", length u32, CRC-32C u32 of length and payload, payload
 //
 // Batches up to offset snapshot were written, with the header, before the file
 // got its name: a bad one there is damage. Those after it were appended, one or
 // more a pass: the last may be torn by a crash and is then cut off.
+//
+// Version 1 had no native xtimes, and is read and then replaced.
 const (
 	fileMagic   = "gsyncdMK"
-	fileVersion = 1
+	fileVersion = 2
+	noNatives   = 1
 	batchMagic  = "mkB1"
 	batchHead   = 12
 	// maxBatch is far above what is ever written, and bounds what is read.
@@ -37,6 +41,8 @@ type header struct {
 	epoch uint64
 	snap  int64 // where the snapshot ends
 	ident sdk.Identity
+	index sdk.VolumeMark // without Until
+	older bool           // it was of an earlier version
 }
 
 func (h *header) encode() []byte {
@@ -45,6 +51,8 @@ func (h *header) encode() []byte {
 	b = binary.LittleEndian.AppendUint64(b, h.epoch)
 	b = binary.LittleEndian.AppendUint64(b, uint64(h.snap))
 	b = appendID(b, h.ident.Root)
+	b = append(b, h.index.Volume[:]...)
+	b = appendNative(b, h.index.Since)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(h.ident.Filesystem)))
 	b = append(b, h.ident.Filesystem...)
 	return binary.LittleEndian.AppendUint32(b, crc(b))
@@ -52,21 +60,35 @@ func (h *header) encode() []byte {
 
 // readHeader reads the header and says how long it is.
 func readHeader(r io.Reader) (h header, size int64, err error) {
-	const fixed = 8 + 4 + 8 + 8 + 16 + 2
-	b := make([]byte, fixed, fixed+256)
+	const first = 8 + 4
+	b := make([]byte, first, 256)
 	if _, err := io.ReadFull(r, b); err != nil {
 		return h, 0, damage("read its header", err)
 	}
 	if !bytes.Equal(b[:8], []byte(fileMagic)) {
 		return h, 0, fmt.Errorf("%w: not an index", errDamaged)
 	}
-	if v := binary.LittleEndian.Uint32(b[8:]); v != fileVersion {
+	fixed := first + 8 + 8 + 16 + 2
+	switch v := binary.LittleEndian.Uint32(b[8:]); v {
+	case fileVersion:
+		fixed += 16 + sdk.NativeXTimeSize
+	case noNatives:
+		h.older = true
+	default:
 		return h, 0, fmt.Errorf("%w: version %d, not %d", errDamaged, v, fileVersion)
+	}
+	b = append(b, make([]byte, fixed-first)...)
+	if _, err := io.ReadFull(r, b[first:]); err != nil {
+		return h, 0, damage("read its header", err)
 	}
 	h.epoch = binary.LittleEndian.Uint64(b[12:])
 	h.snap = int64(binary.LittleEndian.Uint64(b[20:]))
 	h.ident.Root = sdk.FileIDFrom(b[28:])
-	n := int(binary.LittleEndian.Uint16(b[44:]))
+	if !h.older {
+		h.index.Volume = sdk.UUID(b[44:])
+		h.index.Since = sdk.NativeXTimeFrom(b[60:])
+	}
+	n := int(binary.LittleEndian.Uint16(b[fixed-2:]))
 	if n > maxFS {
 		return h, 0, fmt.Errorf("%w: filesystem name of %d bytes", errDamaged, n)
 	}

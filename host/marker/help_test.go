@@ -20,6 +20,31 @@ type rig struct {
 	wall time.Time
 	log  bytes.Buffer
 	m    *Marker
+	// told is what the marker is told of changes.
+	told told
+}
+
+type told string
+
+const (
+	nothing told = ""
+	native  told = "native"
+	names   told = "names"
+)
+
+// ways are all that a marker can be told.
+func ways() []told { return []told{nothing, native, names} }
+
+func newRigTold(t *testing.T, by told) *rig {
+	r := newRig(t)
+	r.told = by
+	switch by {
+	case native:
+		r.fs.natively()
+	case names:
+		r.fs.dirty = map[sdk.FileID]bool{}
+	}
+	return r
 }
 
 func newRig(t *testing.T) *rig {
@@ -31,8 +56,9 @@ func newRig(t *testing.T) *rig {
 
 func (r *rig) open() {
 	r.t.Helper()
+	clear(r.fs.dirty) // nobody watched meanwhile
 	m, err := Open(r.dir, Options{
-		Logger: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Logger: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Clock:  func() time.Time { return r.wall },
 	})
 	if err != nil {
@@ -51,12 +77,36 @@ func (r *rig) crash() {
 // look makes one pass, a second after the one before.
 func (r *rig) look() Pass {
 	r.t.Helper()
+	hint := Hint{All: r.told != names}
+	for id := range r.fs.dirty {
+		hint.Dirs = append(hint.Dirs, id)
+	}
+	clear(r.fs.dirty)
+	return r.lookAt(hint)
+}
+
+func (r *rig) lookAt(hint Hint) Pass {
+	r.t.Helper()
 	r.wall = r.wall.Add(time.Second)
-	p, err := r.m.Refresh(r.t.Context(), r.fs, Hint{All: true})
+	p, err := r.m.Refresh(r.t.Context(), r.fs, hint)
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	checkTree(r.t, r.m)
 	return p
+}
+
+// sweep makes passes through the whole tree until nothing is young.
+func (r *rig) sweep() Pass {
+	r.t.Helper()
+	for range 5 {
+		r.fs.pass()
+		if p := r.lookAt(Hint{All: true, Sweep: true}); !p.Racy {
+			return p
+		}
+	}
+	r.t.Fatal("still racy after 5 sweeps")
+	return Pass{}
 }
 
 // quiet lets time go by and makes passes until nothing is young, and returns

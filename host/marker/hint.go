@@ -9,10 +9,14 @@ import (
 // Hint says where a look is due. It never says what changed: digests decide
 // that, so a hint too many costs a look and nothing else.
 type Hint struct {
-	// All says that every directory is to be looked at: nothing is known, or
-	// events were lost.
+	// All says that nothing is known, or events were lost. Every directory is
+	// looked at then, but where native xtimes tell that it need not be.
 	All bool
-	// Dirs are the directories to look at, by identity.
+	// Sweep asks for a look at every directory, whatever native xtimes tell.
+	Sweep bool
+	// Dirs are the directories to look at, by identity, and without All and Sweep
+	// those alone. One that the index does not have is left out: whoever tells of
+	// changes in a new directory tells of the one that it was made in as well.
 	Dirs []sdk.FileID
 }
 

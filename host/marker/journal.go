@@ -67,7 +67,8 @@ func openJournal(dir string) (j *journal, state *loaded, why error, err error) {
 	if err != nil {
 		return nil, nil, nil, errors.Join(fmt.Errorf("load the index: %w", err), f.Close())
 	}
-	j.file, j.size, j.stale = f, state.size, false
+	// An older one is not appended to.
+	j.file, j.size, j.stale, j.urgent = f, state.size, state.head.older, state.head.older
 	return j, state, nil, nil
 }
 

@@ -238,9 +238,61 @@ func check(t *testing.T, file []byte) {
 				t.Fatal("a parent is older than its child")
 			}
 		}
-		n.seen = 1
 	}
-	st.moves.list(st.tree, 1)
-	s := sweeper{t: st.tree, m: st.moves, pass: 2, grace: 2}
-	s.sweep(func(ref, *node) {}, func(ref, *node) {})
+	m := &Marker{journal: &journal{stale: true}}
+	m.take(st)
+	m.moves.list(m.tree, func(ref, *node) bool { return true })
+	for r := range m.tree.all() {
+		if r != m.tree.root && r%2 == 0 {
+			m.missing[r] = 1
+		}
+	}
+	m.forget(2)
+	checkTree(t, m)
+}
+
+// checkTree holds the lists and sums of an index against a count.
+func checkTree(t *testing.T, m *Marker) {
+	t.Helper()
+	var sum totals
+	kids := 0
+	for r, n := range m.tree.all() {
+		sum.entries += int64(n.entries)
+		sum.bytes += n.bytes
+		sum.records += dirSize(n)
+		for c, prev := n.kid, ref(0); c != 0; prev, c = c, m.tree.at(c).next {
+			k := m.tree.at(c)
+			if k.parent != r || k.prev != prev || k.id.IsZero() {
+				t.Fatalf("node %d is no child of %d", c, r)
+			}
+			kids++
+		}
+		if n.is(flagsPending) && !n.is(flagGhost) && n.own != 0 {
+			if _, ok := m.pending[r]; !ok {
+				t.Fatalf("node %d does not wait to be listed", r)
+			}
+		}
+		if _, ghost := m.ghosts[r]; ghost != n.is(flagGhost) {
+			t.Fatalf("node %d: a ghost is %v", r, ghost)
+		}
+	}
+	if m.tree.root != 0 && kids != m.tree.len()-1 {
+		t.Fatalf("%d of %d nodes hang on one", kids, m.tree.len())
+	}
+	if sum != m.tree.total {
+		t.Fatalf("sums are %+v, not %+v", m.tree.total, sum)
+	}
+	var bytes int64
+	names := 0
+	for i := range m.links.files {
+		f := &m.links.files[i]
+		bytes += f.size
+		for at := f.head; at != 0; at = m.links.names[at].next {
+			names++
+		}
+		names -= int(f.known)
+	}
+	if bytes != m.links.bytes || names != 0 {
+		t.Fatalf("links of %d bytes, not %d; %d names too many", m.links.bytes, bytes, names)
+	}
 }

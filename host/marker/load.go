@@ -16,6 +16,7 @@ type loaded struct {
 	clock uint64 // no value up to it may be given out
 	tree  *tree
 	moves moves
+	swept swept
 	size  int64 // of what is sound; what follows is to be cut off
 }
 
@@ -127,7 +128,7 @@ type fromPlace struct {
 
 func (in *replay) batch(b []byte) error {
 	for len(b) > 0 {
-		rec, rest, err := decodeRecord(b)
+		rec, rest, err := decodeRecord(b, in.out.head.older)
 		if err != nil {
 			return err
 		}
@@ -143,6 +144,14 @@ func (in *replay) batch(b []byte) error {
 				*n = node{id: n.id, flags: flagUnknown | flagGhost}
 				delete(in.from, r)
 			}
+		case recNative:
+			if r, ok := in.out.tree.byID[rec.id]; ok {
+				n := in.out.tree.at(r)
+				n.native = rec.native
+				n.flags |= flagNative
+			}
+		case recSwept:
+			in.out.swept = rec.swept
 		case recDir:
 			if err := in.dir(rec); err != nil {
 				return err
@@ -166,6 +175,7 @@ func (in *replay) dir(rec record) error {
 		parent = in.node(rec.parent)
 	}
 	*t.at(r) = node{id: rec.id, own: rec.own, digest: rec.digest, name: rec.name,
+		bytes: rec.counts.bytes, entries: rec.counts.entries, native: rec.native,
 		parent: parent, flags: rec.flags &^ flagMoved}
 	delete(in.from, r)
 	if rec.flags&flagMoved != 0 {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,8 +31,8 @@ type Marker struct {
 	pass   sync.Mutex
 	closed bool
 	walker *walk // its buffers, from pass to pass
-	// complete is the last pass that went through the whole tree.
-	complete uint32
+	// owed says that a pass through the whole tree was due and did not end well.
+	owed bool
 
 	// mu guards what follows, and is never held while anything is waited for.
 	mu      sync.RWMutex
@@ -44,13 +43,28 @@ type Marker struct {
 	moves   moves
 	links   *linkTable
 	journal *journal
-	passes  uint32 // begun so far
+	passes  uint32         // begun so far
+	index   sdk.VolumeMark // what the native xtimes in the tree belong to
+	swept   swept
+	told    counted // by the last pass
+
+	// Directories that every pass lists, those that the pass after the last one
+	// to find them did not find in their place (and which one that was), and those
+	// that are gone and yet kept.
+	pending map[ref]struct{}
+	missing map[ref]uint32
+	ghosts  map[ref]struct{}
 
 	// What is not published yet: nodes with a new stamp, and nodes under a
 	// parent that may not be as new as they are.
 	stamped []ref
 	rehung  []ref
+	// settling says that native xtimes are newer than the xtimes that are seen.
+	settling bool
 }
+
+// counted is what a tree holds in all.
+type counted struct{ entries, bytes int64 }
 
 // ErrClosed is returned after Close.
 var ErrClosed = errors.New("the marker is closed")
@@ -73,12 +87,10 @@ func Open(dir string, opts Options) (*Marker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Marker{log: opts.Logger, rand: opts.Rand, journal: j, links: &linkTable{}}
+	m := &Marker{log: opts.Logger, rand: opts.Rand, journal: j}
 	m.clock.wall = opts.Clock
 	if state != nil {
-		m.epoch, m.ident = state.head.epoch, state.head.ident
-		m.tree, m.moves = state.tree, state.moves
-		m.clock.last, m.clock.reserved = state.clock, state.clock
+		m.take(state)
 		return m, nil
 	}
 	if errors.Is(why, fs.ErrNotExist) {
@@ -89,6 +101,31 @@ func Open(dir string, opts Options) (*Marker, error) {
 	return m, m.restart(sdk.Identity{})
 }
 
+// take goes on with an index that was loaded.
+func (m *Marker) take(state *loaded) {
+	m.epoch, m.ident, m.index = state.head.epoch, state.head.ident, state.head.index
+	m.forgetAll()
+	m.tree, m.moves, m.swept = state.tree, state.moves, state.swept
+	m.clock.last, m.clock.reserved = state.clock, state.clock
+	for r, n := range m.tree.all() {
+		switch {
+		case n.is(flagGhost):
+			m.ghosts[r] = struct{}{}
+		case n.is(flagsPending):
+			m.pending[r] = struct{}{}
+		}
+	}
+	m.told = m.count()
+}
+
+// forgetAll empties what is known of a tree.
+func (m *Marker) forgetAll() {
+	m.tree, m.moves, m.links = newTree(), moves{}, newLinkTable()
+	m.pending, m.missing, m.ghosts = map[ref]struct{}{}, map[ref]uint32{}, map[ref]struct{}{}
+	m.stamped, m.rehung = nil, nil
+	m.swept, m.told, m.settling = swept{}, counted{}, false
+}
+
 // restart begins a new epoch for a tree.
 func (m *Marker) restart(ident sdk.Identity) error {
 	var b [8]byte
@@ -97,9 +134,8 @@ func (m *Marker) restart(ident sdk.Identity) error {
 			return fmt.Errorf("choose an epoch: %w", err)
 		}
 	}
-	m.ident = ident
-	m.tree, m.moves, m.links = newTree(), moves{}, &linkTable{}
-	m.stamped, m.rehung = nil, nil
+	m.ident, m.index = ident, sdk.VolumeMark{}
+	m.forgetAll()
 	m.journal.take()
 	m.journal.stale = true
 	return nil
@@ -132,65 +168,11 @@ func (m *Marker) adopt(ident sdk.Identity) error {
 		r = t.add(ident.Root, place{})
 	}
 	t.root = r
-	n := t.at(r)
-	n.parent, n.name = 0, ""
-	n.flags &^= flagGhost
+	t.hang(r, place{})
+	t.at(r).flags &^= flagGhost
+	delete(m.ghosts, r)
+	delete(m.missing, r)
 	return nil
-}
-
-// XTime returns the xtime of a directory as of the last pass: the latest change
-// at it or anywhere below it. It is false for a directory that no pass found.
-func (m *Marker) XTime(id sdk.FileID) (sdk.XTime, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	r, ok := m.tree.byID[id]
-	if !ok {
-		return sdk.XTime{}, false
-	}
-	return m.xtime(r)
-}
-
-func (m *Marker) xtime(r ref) (sdk.XTime, bool) {
-	n := m.tree.at(r)
-	if n.max == 0 || n.is(flagGhost) {
-		return sdk.XTime{}, false
-	}
-	return sdk.XTime{Epoch: m.epoch, Seq: n.max}, true
-}
-
-// Links returns the names of a file that had several when the last pass listed
-// the directories they are in, sorted; nil if it had one. Names outside the
-// tree are not among them. Before the first pass nothing is known.
-func (m *Marker) Links(id sdk.FileID) []sdk.Path {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if !m.links.several(id) {
-		return nil
-	}
-	var out []sdk.Path
-	m.links.each(id, func(dir ref, name string) {
-		p, ok := m.tree.path(dir)
-		if p = p.Join(name); ok && len(p) <= sdk.MaxPath {
-			out = append(out, p)
-		}
-	})
-	slices.Sort(out)
-	if len(out) < 2 {
-		return nil
-	}
-	return out
-}
-
-// Moved says that a move needs no more to be reported: the secondary has the
-// directory where the last pass said, or has no use for the move.
-func (m *Marker) Moved(id sdk.FileID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r, ok := m.tree.byID[id]
-	if !ok || !m.moves.done(r, m.tree.at(r)) {
-		return
-	}
-	m.record(r, true)
 }
 
 // record puts a node into the journal as it is now. One that was never listed
@@ -229,10 +211,9 @@ func (m *Marker) settleClock() error {
 		m.clock.reserved = m.clock.last
 		j.put(true, func(b []byte) []byte { return appendClock(b, m.clock.last) })
 	}
-	urgent := j.urgent
 	batches := j.take()
 	m.mu.Unlock()
-	if !urgent {
+	if len(batches) == 0 {
 		return nil
 	}
 	return m.append(batches, true)

@@ -16,9 +16,10 @@ type pending struct {
 type moves map[ref]*pending
 
 // relocate puts a node into its new place and keeps the earlier one.
-func (m moves) relocate(r ref, n *node, to place) {
+func (m moves) relocate(t *tree, r ref, to place) {
+	n := t.at(r)
 	from := place{n.parent, n.name}
-	n.parent, n.name = to.parent, to.name
+	t.hang(r, to)
 	n.flags |= flagDirty
 	if n.own == 0 && !n.is(flagGhost) {
 		return // found but never listed: nobody else knows of it
@@ -56,12 +57,12 @@ func (m moves) before(t *tree, r ref) place {
 	return place{n.parent, n.name}
 }
 
-// list gives the moves of directories that pass saw found.
-func (m moves) list(t *tree, saw uint32) []Move {
+// list gives the moves of the directories that found tells of.
+func (m moves) list(t *tree, found func(r ref, n *node) bool) []Move {
 	var out []Move
 	for r, p := range m {
 		n := t.at(r)
-		if n.seen != saw {
+		if !found(r, n) {
 			continue
 		}
 		to, ok := t.path(r)

@@ -15,8 +15,19 @@ type Pass struct {
 	Root sdk.XTime
 	// Beacon is the filesystem's clock, read before the first listing.
 	Beacon sdk.Beacon
-	// Dirs and Entries count the directories listed and the entries in them.
-	Dirs    int64
+	// Swept says that every directory was listed. The pass was partial otherwise:
+	// what it did not list is as an earlier one found it.
+	Swept bool
+	// Native is the root's native xtime that was read before what the marker
+	// knows of the tree; zero if there is none.
+	Native sdk.NativeXTime
+	// NamesKnown says that Marker.Links knows the names of all files. A restart
+	// forgets them until a pass that lists every directory.
+	NamesKnown bool
+	// Dirs counts the directories that the pass listed.
+	Dirs int64
+	// Entries counts the entries of all directories of the tree, those that a
+	// partial pass did not list as they were when last listed.
 	Entries int64
 	// Bytes is the sum of the sizes of regular files, each counted once
 	// however many names it has.
@@ -24,7 +35,8 @@ type Pass struct {
 	// Changed says that Root is not what it was before the pass.
 	Changed bool
 	// Racy says that some directories hold entries so young that they count as
-	// changed once more: a further pass is due after Beacon.Window.
+	// changed once more, or were overtaken by what the pass found later: a
+	// further pass is due after Beacon.Window.
 	Racy bool
 	// Unlisted counts the directories that could not be listed. Problems tells
 	// of the first of them, at most MaxProblems.

@@ -11,6 +11,8 @@ import (
 const (
 	recClock  = 'C' // high-water mark of the clock: 8 bytes
 	recDir    = 'D' // a directory as it is now, with stamp and digest as one
+	recNative = 'N' // the native xtime of a directory, written once all below it is
+	recSwept  = 'S' // what the last pass through the whole tree found
 	recForget = 'F' // a directory that is no more: its identity
 )
 
@@ -24,9 +26,38 @@ type record struct {
 	own    uint64
 	digest digest
 	flags  flags
+	native sdk.NativeXTime
+	counts counts
+	swept  swept
 	// With flagMoved, the place where the secondary has it.
 	fromParent sdk.FileID
 	fromName   string
+}
+
+// counts is what a directory held when it was last listed.
+type counts struct {
+	entries uint32
+	bytes   int64
+}
+
+// swept is what is kept of the last pass through the whole tree.
+type swept struct {
+	at     int64 // seconds since 1970; 0: never
+	linked int64 // bytes in files with several names
+}
+
+func appendSwept(b []byte, s swept) []byte {
+	b = binary.LittleEndian.AppendUint64(append(b, recSwept), uint64(s.at))
+	return binary.LittleEndian.AppendUint64(b, uint64(s.linked))
+}
+
+func appendNativeOf(b []byte, id sdk.FileID, x sdk.NativeXTime) []byte {
+	return appendNative(appendID(append(b, recNative), id), x)
+}
+
+func appendNative(b []byte, x sdk.NativeXTime) []byte {
+	b, _ = x.AppendBinary(b) // it has no error
+	return b
 }
 
 func appendClock(b []byte, v uint64) []byte {
@@ -49,6 +80,9 @@ func appendDir(b []byte, t *tree, m moves, r ref) []byte {
 	b = appendID(b, n.id)
 	b = binary.LittleEndian.AppendUint64(b, n.own)
 	b = append(b, n.digest[:]...)
+	b = appendNative(b, n.native)
+	b = binary.LittleEndian.AppendUint32(b, n.entries)
+	b = binary.LittleEndian.AppendUint64(b, uint64(n.bytes))
 	b = appendPlace(b, t, place{n.parent, n.name})
 	if p != nil {
 		b = appendPlace(b, t, p.from)
@@ -67,10 +101,11 @@ func appendPlace(b []byte, t *tree, p place) []byte {
 }
 
 // dirSize is the length of a directory's record, without an earlier place.
-func dirSize(n *node) int64 { return int64(2 + 16 + 8 + 16 + 16 + 1 + len(n.name)) }
+func dirSize(n *node) int64 { return int64(2 + 16 + 8 + 16 + 8 + 4 + 8 + 16 + 1 + len(n.name)) }
 
-// decodeRecord takes the first record off b.
-func decodeRecord(b []byte) (rec record, rest []byte, err error) {
+// decodeRecord takes the first record off b, which is of a file of the present
+// version or of an older one.
+func decodeRecord(b []byte, older bool) (rec record, rest []byte, err error) {
 	d := decoder{b: b}
 	rec.kind = d.byte()
 	switch rec.kind {
@@ -83,10 +118,18 @@ func decodeRecord(b []byte) (rec record, rest []byte, err error) {
 		rec.id = d.id()
 		rec.own = d.uint64()
 		copy(rec.digest[:], d.take(len(rec.digest)))
+		if !older {
+			rec.native = d.native()
+			rec.counts = counts{entries: d.uint32(), bytes: int64(d.uint64())}
+		}
 		rec.parent, rec.name = d.id(), d.name()
 		if rec.flags&flagMoved != 0 {
 			rec.fromParent, rec.fromName = d.id(), d.name()
 		}
+	case recNative:
+		rec.id, rec.native = d.id(), d.native()
+	case recSwept:
+		rec.swept = swept{at: int64(d.uint64()), linked: int64(d.uint64())}
 	default:
 		return rec, nil, fmt.Errorf("record kind %#x is not known", rec.kind)
 	}
@@ -98,13 +141,13 @@ func decodeRecord(b []byte) (rec record, rest []byte, err error) {
 
 // validate holds a record against what this program writes.
 func (rec *record) validate() error {
-	if rec.kind == recClock {
+	if rec.kind == recClock || rec.kind == recSwept {
 		return nil
 	}
 	if rec.id.IsZero() {
 		return fmt.Errorf("record of kind %q without an identity", rec.kind)
 	}
-	if rec.kind == recForget {
+	if rec.kind == recForget || rec.kind == recNative {
 		return nil
 	}
 	if rec.flags&^flagsKept != 0 {
@@ -161,6 +204,20 @@ func (d *decoder) uint64() uint64 {
 		return binary.LittleEndian.Uint64(b)
 	}
 	return 0
+}
+
+func (d *decoder) uint32() uint32 {
+	if b := d.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (d *decoder) native() sdk.NativeXTime {
+	if b := d.take(sdk.NativeXTimeSize); b != nil {
+		return sdk.NativeXTimeFrom(b)
+	}
+	return sdk.NativeXTime{}
 }
 
 func (d *decoder) id() sdk.FileID {

@@ -10,8 +10,11 @@ import (
 )
 
 // Refresh looks at the tree once: stamps the directories that differ, makes the
-// index durable, and only then lets the new xtimes be seen. A pass goes through
-// the whole tree whatever hint names, which is always sound.
+// index durable, and only then lets the new xtimes be seen.
+//
+// A pass goes through the whole tree, unless native xtimes or the hint tell where
+// it need not look, and the index knows what is there. Such a pass is partial. It
+// costs what it looks at, and what it leaves alone counts as found.
 //
 // After an error the pass is unfinished: what it found before is in the index,
 // what it did not come to is as it was, no directory is forgotten and no move
@@ -22,14 +25,13 @@ func (m *Marker) Refresh(ctx context.Context, src sdk.Source, hint Hint) (Pass, 
 	if m.closed {
 		return Pass{}, ErrClosed
 	}
-	_ = hint // a scan is answer enough to any
 	began := time.Now()
-	pass, err := m.refresh(ctx, src)
+	pass, err := m.refresh(ctx, src, hint)
 	pass.Took = time.Since(began)
 	return pass, err
 }
 
-func (m *Marker) refresh(ctx context.Context, src sdk.Source) (Pass, error) {
+func (m *Marker) refresh(ctx context.Context, src sdk.Source, hint Hint) (Pass, error) {
 	// The root is looked at by name first: what is mounted over it, or an
 	// unmounted filesystem's empty directory, is not the tree.
 	ident, err := src.Identity(ctx)
@@ -43,16 +45,26 @@ func (m *Marker) refresh(ctx context.Context, src sdk.Source) (Pass, error) {
 	if err != nil {
 		return Pass{}, fmt.Errorf("read the primary's clock: %w", err)
 	}
+	plan, err := m.plan(ctx, src, beacon, hint)
+	if err != nil {
+		return Pass{Beacon: beacon}, err
+	}
 	if m.walker == nil {
 		m.walker = newWalk(m)
 	}
 	w := m.walker
-	w.begin(beacon)
-	werr := w.run(ctx, src)
-	if werr != nil {
-		werr = fmt.Errorf("scan the primary: %w", werr)
+	w.begin(beacon, plan)
+	err = w.run(ctx, src)
+	if err == nil && w.widen != "" {
+		m.log.Debug("a look at all of the primary is needed", "reason", w.widen)
+		plan.full, m.owed = true, true
+		w.begin(beacon, plan)
+		err = w.run(ctx, src)
 	}
-	err = errors.Join(werr, m.finish(w, werr == nil))
+	if err != nil {
+		err = fmt.Errorf("scan the primary: %w", err)
+	}
+	err = errors.Join(err, m.finish(w, err == nil))
 	return w.pass, err
 }
 
@@ -60,9 +72,9 @@ func (m *Marker) refresh(ctx context.Context, src sdk.Source) (Pass, error) {
 func (m *Marker) finish(w *walk, complete bool) error {
 	m.mu.Lock()
 	if complete {
-		m.forget(w)
-		m.links, w.links = w.links, m.links
-		m.complete = w.seen
+		m.complete(w)
+	} else {
+		w.interrupted()
 	}
 	m.mu.Unlock()
 	if err := m.commit(); err != nil {
@@ -75,118 +87,75 @@ func (m *Marker) finish(w *walk, complete bool) error {
 	w.pass.Root, _ = m.xtime(m.tree.root)
 	w.pass.Changed = w.pass.Root != before
 	if complete {
-		w.pass.Moves = m.moves.list(m.tree, w.seen)
+		w.pass.Moves = m.moves.list(m.tree, func(r ref, n *node) bool {
+			return n.seen == w.seen || !w.full && !n.is(flagGhost) && !m.lost(r)
+		})
 	}
 	return nil
 }
 
-// forget drops what is no longer in the tree.
-func (m *Marker) forget(w *walk) {
-	if w.found == m.tree.len() {
-		return
+// complete takes over what only a pass that came to its end may change.
+func (m *Marker) complete(w *walk) {
+	if w.full || w.pass.Dirs > 0 {
+		m.forget(w.seen)
 	}
-	s := sweeper{t: m.tree, m: m.moves, pass: w.seen, grace: m.complete}
-	s.sweep(
-		func(_ ref, n *node) {
-			m.journal.put(false, func(b []byte) []byte { return appendForget(b, n.id) })
-		},
-		func(r ref, _ *node) { m.record(r, false) },
-	)
-}
-
-// commit makes the index durable, unless nothing changed that must be.
-func (m *Marker) commit() error {
-	m.mu.Lock()
-	j := m.journal
-	if !j.urgent && len(m.stamped) == 0 {
-		m.mu.Unlock()
-		return nil
-	}
-	batches := j.take()
-	anew := j.stale || m.oversized(batches)
-	m.mu.Unlock()
-	if anew {
-		return m.rewrite()
-	}
-	return m.append(batches, true)
-}
-
-// append writes batches to the journal, and makes them durable with sync.
-func (m *Marker) append(batches [][]byte, sync bool) error {
-	err := m.journal.write(batches)
-	if err == nil && sync {
-		err = m.journal.sync()
-	}
-	if err != nil {
-		m.mu.Lock()
-		m.journal.spoil()
-		m.mu.Unlock()
-	}
-	return err
-}
-
-// flush writes what a long pass has gathered, so that it need not be held.
-func (m *Marker) flush() error {
-	m.mu.Lock()
-	var batches [][]byte
-	if len(m.journal.full) > 0 {
-		batches = m.journal.take()
-		m.journal.urgent = true // to be synced at the end
-	}
-	m.mu.Unlock()
-	return m.append(batches, false)
-}
-
-// oversized reports whether the journal holds more than twice what it tells.
-func (m *Marker) oversized(batches [][]byte) bool {
-	size := m.journal.size
-	for _, b := range batches {
-		size += int64(len(b))
-	}
-	if size < smallIndex {
-		return false
-	}
-	live := int64(smallIndex) / 2
-	for _, n := range m.tree.all() {
-		live += dirSize(n)
-	}
-	return size > 2*live
-}
-
-// rewrite replaces the journal by a snapshot. The lock is given back between
-// batches; what changes meanwhile goes into the journal after the snapshot, and
-// is in order there, since a record holds all of a directory's state.
-func (m *Marker) rewrite() error {
-	m.mu.Lock()
-	m.journal.stale = false // collect what Moved puts meanwhile
-	head := header{epoch: m.epoch, ident: m.ident}
-	m.clock.reserved = max(m.clock.reserved, m.clock.last+reserveAhead)
-	reserved := m.clock.reserved
-	m.mu.Unlock()
-
-	at, first := ref(1), true
-	err := m.journal.rewrite(head, func(b []byte) []byte {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if first {
-			b, first = appendClock(b, reserved), false
+	if w.full {
+		m.owed = false
+		m.links.settle()
+		now := swept{linked: m.links.bytes, at: m.swept.at}
+		if w.native {
+			now.at = m.clock.wall().Unix()
 		}
-		for ; at < m.tree.used && len(b) < flushAt; at++ {
-			n := m.tree.at(at)
-			if n.id.IsZero() || n.own == 0 {
-				continue // free, or never listed
-			}
-			b = appendDir(b, m.tree, m.moves, at)
-			n.flags &^= flagDirty
+		if now != m.swept {
+			m.swept = now
+			m.journal.put(w.native, func(b []byte) []byte { return appendSwept(b, now) })
 		}
-		return b
-	})
-	if err != nil {
-		m.mu.Lock()
-		m.journal.spoil()
-		m.mu.Unlock()
+		w.pass.Bytes = w.single + m.links.bytes
+	} else {
+		if w.pass.Dirs > 0 {
+			m.told = m.count()
+		}
+		w.pass.Entries, w.pass.Bytes = m.told.entries, m.told.bytes
 	}
-	return err
+	m.told = counted{w.pass.Entries, w.pass.Bytes}
+	if len(m.pending) == 0 {
+		m.pending = map[ref]struct{}{} // a map keeps the room that it once had
+	}
+	for _, read := range w.natives {
+		n := m.tree.at(read.dir)
+		if n.knows(read.native) || n.id.IsZero() {
+			continue
+		}
+		n.native = read.native
+		n.flags |= flagNative
+		m.settling = true
+		if n.own != 0 {
+			m.journal.put(false, func(b []byte) []byte { return appendNativeOf(b, n.id, n.native) })
+		}
+	}
+	if root := m.tree.at(m.tree.root); w.native && root.is(flagNative) {
+		w.pass.Native = root.native
+	}
+	w.pass.Swept, w.pass.NamesKnown = w.full, m.links.filled
+}
+
+// count adds up what the directories of the tree held when they were last
+// listed, without those that are missing.
+func (m *Marker) count() counted {
+	c := counted{m.tree.total.entries, m.tree.total.bytes + m.links.bytes}
+	if !m.links.filled {
+		c.bytes += m.swept.linked - m.links.bytes
+	}
+	for top := range m.missing {
+		if m.lost(m.tree.at(top).parent) {
+			continue
+		}
+		m.tree.below(top, func(_ ref, n *node) {
+			c.entries -= int64(n.entries)
+			c.bytes -= n.bytes
+		})
+	}
+	return c
 }
 
 // publish lets the xtimes of the pass be seen.
@@ -199,5 +168,5 @@ func (m *Marker) publish() {
 	for _, r := range m.stamped {
 		m.tree.raise(r, m.tree.at(r).own)
 	}
-	m.stamped, m.rehung = m.stamped[:0], m.rehung[:0]
+	m.stamped, m.rehung, m.settling = m.stamped[:0], m.rehung[:0], false
 }

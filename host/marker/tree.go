@@ -17,11 +17,13 @@ const (
 	flagUnlisted                   // could not be listed by the last pass that came there
 	flagGhost                      // no longer in the tree
 	flagMoved                      // in the journal alone: an earlier place follows
-	// What follows is not kept in the journal.
-	flagHole  // the last listing failed or broke off: children unseen are not gone
-	flagDirty // the journal does not have the node as it is
+	flagHole                       // the last listing failed or broke off: children unseen are not gone
+	flagNative                     // native is known
+	flagDirty                      // never in the journal, which does not have the node as it is
 
-	flagsKept = flagUnknown | flagUnlisted | flagGhost | flagMoved
+	flagsKept = flagUnknown | flagUnlisted | flagGhost | flagMoved | flagHole | flagNative
+	// flagsPending make a directory one that every pass lists.
+	flagsPending = flagUnknown | flagUnlisted | flagHole
 )
 
 // node is what is kept of a directory.
@@ -31,12 +33,25 @@ type node struct {
 	max    uint64 // largest published stamp at or below it; 0 if none yet
 	digest digest
 	name   string
-	parent ref
-	seen   uint32 // the pass that last found it
-	flags  flags
+	bytes  int64           // in the files with one name, when last listed
+	native sdk.NativeXTime // read before its last listing; with flagNative
+
+	entries uint32 // when last listed
+	parent  ref
+	kid     ref    // the first child
+	next    ref    // the parent's next child, and
+	prev    ref    // the one before
+	seen    uint32 // the pass that last found it
+	listed  uint32 // the pass that last asked for its listing
+	flags   flags
 }
 
 func (n *node) is(f flags) bool { return n.flags&f != 0 }
+
+// knows reports whether x is the native xtime that was read before the listing.
+// One that is known to be none counts: its directory was listed while the
+// volume's index was kept, and nothing was marked since.
+func (n *node) knows(x sdk.NativeXTime) bool { return n.is(flagNative) && n.native == x }
 
 // place is where a directory is: in which one, and under what name.
 type place struct {
@@ -54,6 +69,14 @@ type tree struct {
 	free  []ref // and these of them can be again
 	byID  map[sdk.FileID]ref
 	root  ref
+	total totals
+}
+
+// totals are sums over all nodes, so that nobody has to go through them.
+type totals struct {
+	entries int64
+	bytes   int64
+	records int64 // length of their records, without earlier places
 }
 
 func newTree() *tree {
@@ -77,16 +100,37 @@ func (t *tree) add(id sdk.FileID, p place) ref {
 			t.pages = append(t.pages, make([]node, pageSize))
 		}
 	}
-	*t.at(r) = node{id: id, parent: p.parent, name: p.name, flags: flagUnknown | flagDirty}
+	*t.at(r) = node{id: id, flags: flagUnknown | flagDirty}
 	t.byID[id] = r
+	t.total.records += dirSize(t.at(r))
+	t.hang(r, p)
 	return r
 }
 
-// drop forgets a node.
+// drop forgets a node; its children, if it has any, hang nowhere then.
 func (t *tree) drop(r ref) {
+	n := t.at(r)
+	for n.kid != 0 {
+		t.hang(n.kid, place{})
+	}
+	t.hang(r, place{})
+	t.count(n, 0, 0)
+	t.total.records -= dirSize(n)
+	t.release(r)
+}
+
+// release gives a ref back.
+func (t *tree) release(r ref) {
 	delete(t.byID, t.at(r).id)
 	*t.at(r) = node{}
 	t.free = append(t.free, r)
+}
+
+// count says what a directory holds.
+func (t *tree) count(n *node, entries uint32, bytes int64) {
+	t.total.entries += int64(entries) - int64(n.entries)
+	t.total.bytes += bytes - n.bytes
+	n.entries, n.bytes = entries, bytes
 }
 
 // all gives the nodes, the ghosts among them.
@@ -104,41 +148,6 @@ func (t *tree) all() iter.Seq2[ref, *node] {
 	}
 }
 
-// path returns the path of a node, and false if it is longer than paths can be.
-func (t *tree) path(r ref) (sdk.Path, bool) {
-	return t.pathBy(r, func(r ref) place {
-		n := t.at(r)
-		return place{n.parent, n.name}
-	})
-}
-
-// pathBy is path in a layout that where tells of. It is false as well where the
-// layout has no way up to the root.
-func (t *tree) pathBy(r ref, where func(ref) place) (sdk.Path, bool) {
-	if r == t.root {
-		return sdk.Root, true
-	}
-	size, depth := -1, 0
-	for at := r; at != t.root; depth++ {
-		p := where(at)
-		size += 1 + len(p.name)
-		if p.parent == 0 || size > sdk.MaxPath || depth > t.len() {
-			return "", false
-		}
-		at = p.parent
-	}
-	b := make([]byte, size)
-	for at, end := r, size; at != t.root; {
-		p := where(at)
-		copy(b[end-len(p.name):], p.name)
-		if end -= len(p.name) + 1; end >= 0 {
-			b[end] = '/'
-		}
-		at = p.parent
-	}
-	return sdk.Path(b), true
-}
-
 // raise publishes stamp v at r and above. It stops at the first ancestor that
 // is as new, so that a pass costs its changes and not their depth.
 func (t *tree) raise(r ref, v uint64) {
@@ -152,34 +161,35 @@ func (t *tree) raise(r ref, v uint64) {
 	}
 }
 
-// settle makes a tree of nodes that came from a journal: what does not hang on
-// the root is dropped, and the largest stamps are worked out from the bottom.
+// settle makes a tree of nodes that came from a journal and have no children
+// yet: what does not hang on the root is dropped, and the sums and the largest
+// stamps are worked out from the bottom.
 func (t *tree) settle() {
-	first := make([]ref, t.used) // first child
-	next := make([]ref, t.used)  // next child of the same parent
 	for r, n := range t.all() {
 		if r != t.root && n.parent != 0 {
-			next[r], first[n.parent] = first[n.parent], r
+			t.link(r, n)
 		}
 	}
 	order := make([]ref, 0, t.len())
 	if t.root != 0 {
 		order = append(order, t.root)
 	}
+	reached := make([]bool, t.used)
 	for i := 0; i < len(order); i++ {
-		for c := first[order[i]]; c != 0; c = next[c] {
+		reached[order[i]] = true
+		for c := t.at(order[i]).kid; c != 0; c = t.at(c).next {
 			order = append(order, c)
 		}
 	}
-	reached := next
-	clear(reached)
-	for _, r := range order {
-		reached[r] = 1
-	}
-	for r := range t.all() {
-		if reached[r] == 0 {
-			t.drop(r)
+	t.total = totals{}
+	for r, n := range t.all() {
+		if !reached[r] {
+			t.release(r) // with all that hangs on it
+			continue
 		}
+		t.total.entries += int64(n.entries)
+		t.total.bytes += n.bytes
+		t.total.records += dirSize(n)
 	}
 	for i := len(order) - 1; i >= 0; i-- {
 		n := t.at(order[i])

@@ -3,7 +3,7 @@ package marker
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -20,6 +20,7 @@ const (
 
 // walk is one pass through the tree, depth first, and the sink of its scans.
 type walk struct {
+	plan
 	m    *Marker
 	dig  *digester
 	pass Pass
@@ -30,8 +31,15 @@ type walk struct {
 	began time.Time
 
 	stack []ref // found, not yet listed
-	found int   // nodes found, the listed ones among them
-	links *linkTable
+	later []ref // to be listed once the stack is empty
+	shelf []ref // to be listed once what holds them is found
+	// natives are those read in the pass. They are taken over when it is complete:
+	// before that, a directory's says nothing of what is still to be listed below.
+	natives []nativeRead
+	single  int64        // bytes in files with one name
+	short   []sdk.FileID // files with names that are not known
+	widen   string       // why all of the tree is to be looked at
+	mourned map[ref]bool // missing directories that mourn saw to
 
 	// The scan under way.
 	dirs  []ref
@@ -39,38 +47,81 @@ type walk struct {
 	ended int // directories of it that are done
 	open  bool
 	other bool // the open directory is not the one that was found
+
+	// The open directory.
+	native0 sdk.NativeXTime // read before its listing
+	entries uint32
+	bytes   int64
+	links   linkBatch
 }
 
-var _ sdk.ScanSink = (*walk)(nil)
-
-func newWalk(m *Marker) *walk {
-	return &walk{m: m, dig: newDigester(), links: &linkTable{}}
+// nativeRead is the native xtime of a directory, read right before its listing.
+// The one in the parent's listing is as right, but older: what came in between is
+// in the listing too, and would be looked for once more. A mark reaches a
+// directory before those above it, so what this one covers of a directory below
+// is in the entry of that directory, which is read later.
+type nativeRead struct {
+	dir    ref
+	native sdk.NativeXTime
 }
 
-// begin starts a pass at the root.
-func (w *walk) begin(b sdk.Beacon) {
+func newWalk(m *Marker) *walk { return &walk{m: m, dig: newDigester(), mourned: map[ref]bool{}} }
+
+// begin starts a pass.
+func (w *walk) begin(b sdk.Beacon, p plan) {
 	m := w.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.passes++
+	w.plan = p
 	w.seen = m.passes
 	w.tick = m.clock.next()
 	w.pass = Pass{Beacon: b}
 	w.young, w.began = b.Now.Add(-int64(b.Window)), time.Now()
-	w.links.reset()
-	w.stack = append(w.stack[:0], m.tree.root)
+	w.stack, w.later, w.shelf = w.stack[:0], w.later[:0], w.shelf[:0]
+	w.natives, w.short = w.natives[:0], w.short[:0]
+	w.single, w.widen = 0, ""
+	clear(w.mourned)
+	w.dirs, w.ended = w.dirs[:0], 0
 	m.tree.at(m.tree.root).seen = w.seen
-	w.found = 1
+	if p.full || p.root {
+		w.stack = append(w.stack, m.tree.root)
+	}
+	if p.full {
+		return
+	}
+	for _, id := range p.dirs {
+		if r, ok := m.tree.byID[id]; ok && !m.tree.at(r).is(flagGhost) {
+			m.pending[r] = struct{}{}
+		}
+	}
+	for r := range m.pending {
+		w.later = append(w.later, r)
+	}
+	slices.Sort(w.later) // so that equal trees make equal passes
+}
+
+// interrupted leaves what was found and not listed to the next pass.
+func (w *walk) interrupted() {
+	w.stack = append(append(w.stack, w.dirs[min(w.ended, len(w.dirs)):]...), w.later...)
+	w.stack = append(w.stack, w.shelf...)
+	for _, r := range w.stack {
+		w.m.pending[r] = struct{}{}
+	}
 }
 
 // run lists until nothing is left.
 func (w *walk) run(ctx context.Context, src sdk.Source) error {
-	for len(w.stack) > 0 {
+	var fields sdk.Fields
+	if w.native {
+		fields = sdk.FieldNative
+	}
+	for w.widen == "" && (len(w.stack)+len(w.later) > 0 || w.unshelve() || w.mourn()) {
 		w.next()
 		if len(w.dirs) == 0 {
 			continue
 		}
-		if err := src.Scan(ctx, sdk.ScanRequest{Dirs: w.paths}, w); err != nil {
+		if err := src.Scan(ctx, sdk.ScanRequest{Dirs: w.paths, Fields: fields}, w); err != nil {
 			return err
 		}
 		if w.ended != len(w.dirs) {
@@ -80,6 +131,7 @@ func (w *walk) run(ctx context.Context, src sdk.Source) error {
 			return err
 		}
 	}
+	w.names()
 	return ctx.Err()
 }
 
@@ -88,12 +140,23 @@ func (w *walk) next() {
 	m := w.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(w.stack) == 0 {
+		w.stack, w.later = w.later, w.stack
+	}
 	cut := max(0, len(w.stack)-chunk)
 	w.dirs, w.paths, w.ended, w.open = w.dirs[:0], w.paths[:0], 0, false
 	for _, r := range w.stack[cut:] {
+		n := m.tree.at(r)
+		if n.listed == w.seen {
+			continue
+		}
+		if m.lost(r) {
+			w.shelf = append(w.shelf, r) // what holds it may be found yet
+			continue
+		}
+		n.listed = w.seen
 		p, ok := m.tree.path(r)
 		if !ok {
-			n := m.tree.at(r)
 			p, _ = m.tree.path(n.parent)
 			w.unlisted(r, p, &sdk.Error{Kind: sdk.KindInput, Op: "list",
 				Msg: fmt.Sprintf("the path of %q in it is longer than %d bytes", n.name, sdk.MaxPath)})
@@ -105,158 +168,34 @@ func (w *walk) next() {
 	w.stack = w.stack[:cut]
 }
 
-// BeginDir opens a directory of the scan.
-func (w *walk) BeginDir(i int, self *sdk.Entry) error {
-	if i != w.ended || i >= len(w.dirs) || w.open {
-		return fmt.Errorf("the driver opened directory %d, not %d of %d", i, w.ended, len(w.dirs))
+// unshelve goes on with directories whose place was missing and is found, and
+// reports whether there are any.
+func (w *walk) unshelve() bool {
+	if len(w.shelf) == 0 {
+		return false
 	}
-	w.m.mu.RLock()
-	id := w.m.tree.at(w.dirs[i]).id
-	w.m.mu.RUnlock()
-	w.open = true
-	// What was swapped in since it was found is left for the next pass.
-	w.other = self.Type != sdk.TypeDir || self.ID != id || self.Mount
-	took := time.Since(w.began)
-	w.dig.reset(w.young, w.pass.Beacon.Now.Add(int64(took+futureSlack)))
-	w.dig.self(self)
-	return nil
-}
-
-// Entry takes one entry of the open directory.
-func (w *walk) Entry(e *sdk.Entry) error {
-	if !w.open {
-		return fmt.Errorf("the driver sent entry %q outside of a directory", e.Name)
-	}
-	if w.other || sdk.Reserved(e.Name) {
-		return nil
-	}
-	w.pass.Entries++
-	w.dig.entry(e)
-	switch e.Type {
-	case sdk.TypeDir:
-		if !e.Mount {
-			w.find(e)
-		}
-	case sdk.TypeUnknown:
-	default:
-		first := true
-		if e.Nlink > 1 && !e.ID.IsZero() {
-			first = w.links.add(e.ID, w.dirs[w.ended], e.Name)
-		}
-		if e.Type == sdk.TypeRegular && first {
-			w.pass.Bytes += e.Size
-		}
-	}
-	return nil
-}
-
-// find takes a directory found in the open one.
-func (w *walk) find(e *sdk.Entry) {
 	m := w.m
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	parent := w.dirs[w.ended]
-	if e.ID.IsZero() {
-		p, _ := m.tree.path(parent)
-		w.problem(p.Join(strings.Clone(e.Name)), &sdk.Error{Kind: sdk.KindUnsupported, Op: "list", Msg: "the directory has no identity"})
-		return
-	}
-	r, ok := m.tree.byID[e.ID]
-	if !ok {
-		r = m.tree.add(e.ID, place{parent, strings.Clone(e.Name)})
-	}
-	n := m.tree.at(r)
-	if n.seen == w.seen {
-		return // moved while the pass went on, or mounted a second time
-	}
-	if ok && (n.parent != parent || n.name != e.Name) {
-		m.moves.relocate(r, n, place{parent, strings.Clone(e.Name)})
-		m.rehung = append(m.rehung, r)
-	}
-	if n.is(flagGhost) {
-		n.flags = n.flags&^flagGhost | flagUnknown | flagDirty
-	}
-	n.seen = w.seen
-	w.found++
-	w.stack = append(w.stack, r)
-}
-
-// EndDir closes a directory: here it is decided whether it is stamped.
-func (w *walk) EndDir(i int, err *sdk.Error) error {
-	if i != w.ended || i >= len(w.dirs) || (!w.open && err == nil) {
-		return fmt.Errorf("the driver closed directory %d, not %d of %d", i, w.ended, len(w.dirs))
-	}
-	if err != nil && err.Kind == sdk.KindGone {
-		return err
-	}
-	w.m.mu.Lock()
-	defer w.m.mu.Unlock()
-	r := w.dirs[i]
-	switch {
-	case err == nil && !w.other:
-		w.listed(r)
-	case (err == nil || err.Kind == sdk.KindNotExist || err.Kind == sdk.KindChanged) && !w.m.tree.at(r).is(flagHole):
-		// Gone since it was found. Its parent's digest has it, and so differs
-		// the next time. If it is there again by then, and gone once more, it is
-		// a directory that cannot be listed.
-		w.m.tree.at(r).flags |= flagHole
-		w.save(r, false, false)
-	case err == nil:
-		w.unlisted(r, w.paths[i], &sdk.Error{Kind: sdk.KindChanged, Op: "list", Msg: "another directory was opened in its place"})
-	default:
-		w.unlisted(r, w.paths[i], err)
-	}
-	w.ended++
-	w.open, w.other = false, false
-	return nil
-}
-
-// listed compares a complete listing with the one before.
-func (w *walk) listed(r ref) {
-	n := w.m.tree.at(r)
-	sum, racy := w.dig.done()
-	was := n.flags
-	differs := n.is(flagUnknown) || n.digest != sum
-	n.digest = sum
-	n.flags &^= flagUnknown | flagUnlisted | flagHole
-	if racy {
-		n.flags |= flagUnknown
-		w.pass.Racy = true
-	}
-	w.pass.Dirs++
-	w.save(r, differs || was&flagsKept != n.flags&flagsKept, differs)
-}
-
-// unlisted notes a directory that cannot be listed. It is stamped when that
-// begins, and, its digest being unknown, when it ends.
-func (w *walk) unlisted(r ref, p sdk.Path, err *sdk.Error) {
-	n := w.m.tree.at(r)
-	begins := !n.is(flagUnlisted)
-	n.flags |= flagUnknown | flagUnlisted | flagHole
-	w.save(r, begins, begins)
-	w.problem(p, err)
-}
-
-// save stamps a node if it is to be, and puts it into the journal if that, or
-// anything else about it, is news.
-func (w *walk) save(r ref, news, stamp bool) {
-	m := w.m
-	n := m.tree.at(r)
-	if stamp {
-		if m.clock.use(w.tick) {
-			m.journal.put(true, func(b []byte) []byte { return appendClock(b, m.clock.reserved) })
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	w.shelf = slices.DeleteFunc(w.shelf, func(r ref) bool {
+		found := !m.lost(r)
+		if found {
+			w.stack = append(w.stack, r)
 		}
-		n.own = w.tick
-		m.stamped = append(m.stamped, r)
-	}
-	if news || n.is(flagDirty) {
-		m.record(r, true)
-	}
+		return found
+	})
+	return len(w.stack) > 0
 }
 
-func (w *walk) problem(p sdk.Path, err *sdk.Error) {
-	w.pass.Unlisted++
-	if len(w.pass.Problems) < MaxProblems {
-		w.pass.Problems = append(w.pass.Problems, Problem{Path: p, Err: err})
+// names looks whether the pass met files with names that it does not know of.
+func (w *walk) names() {
+	m := w.m
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, id := range w.short {
+		if m.links.waits(id) {
+			w.widen = "a file has names that are not known"
+			return
+		}
 	}
 }

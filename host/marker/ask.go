@@ -1,0 +1,89 @@
+package marker
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// XTime returns the xtime of a directory as of the last pass: the latest change
+// at it or anywhere below it. It is false for a directory that no pass found.
+func (m *Marker) XTime(id sdk.FileID) (sdk.XTime, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r, ok := m.tree.byID[id]
+	if !ok {
+		return sdk.XTime{}, false
+	}
+	return m.xtime(r)
+}
+
+func (m *Marker) xtime(r ref) (sdk.XTime, bool) {
+	n := m.tree.at(r)
+	if n.max == 0 || n.is(flagGhost) {
+		return sdk.XTime{}, false
+	}
+	return sdk.XTime{Epoch: m.epoch, Seq: n.max}, true
+}
+
+// Native returns the native xtime that was read for a directory before what the
+// last pass knew of it and all below it: of a source without native xtimes, of
+// one that no pass found, and while a pass comes to its end, it is false.
+func (m *Marker) Native(id sdk.FileID) (sdk.NativeXTime, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r, ok := m.tree.byID[id]
+	if !ok || m.settling {
+		return sdk.NativeXTime{}, false
+	}
+	n := m.tree.at(r)
+	return n.native, n.is(flagNative) && !n.is(flagGhost)
+}
+
+// Swept is when a pass last went through the whole tree of a source with native
+// xtimes, zero if none did; it outlives a restart.
+func (m *Marker) Swept() time.Time {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.swept.at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(m.swept.at, 0)
+}
+
+// Links returns the names of a file that had several when the directories they
+// are in were last listed, sorted; nil if it had one. Names outside the tree are
+// not among them. Nothing is known of directories that were not listed since
+// Open, see [Pass.NamesKnown].
+func (m *Marker) Links(id sdk.FileID) []sdk.Path {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []sdk.Path
+	m.links.each(id, func(dir ref, name string) {
+		if m.lost(dir) {
+			return
+		}
+		p, ok := m.tree.path(dir)
+		if p = p.Join(name); ok && len(p) <= sdk.MaxPath {
+			out = append(out, p)
+		}
+	})
+	slices.Sort(out)
+	if len(out) < 2 {
+		return nil
+	}
+	return out
+}
+
+// Moved says that a move needs no more to be reported: the secondary has the
+// directory where the last pass said, or has no use for the move.
+func (m *Marker) Moved(id sdk.FileID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.tree.byID[id]
+	if !ok || !m.moves.done(r, m.tree.at(r)) {
+		return
+	}
+	m.record(r, true)
+}

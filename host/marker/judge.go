@@ -1,0 +1,152 @@
+package marker
+
+import (
+	"slices"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// listed compares a complete listing with the one before.
+func (w *walk) listed(r ref) {
+	m := w.m
+	n := m.tree.at(r)
+	sum, racy := w.dig.done()
+	was := n.flags
+	differs := n.is(flagUnknown) || n.digest != sum
+	n.digest = sum
+	n.flags &^= flagUnknown | flagUnlisted | flagHole
+	if racy {
+		n.flags |= flagUnknown
+		w.pass.Racy = true
+	}
+	w.pass.Dirs++
+	w.single += w.bytes
+	m.tree.count(n, w.entries, w.bytes)
+	if w.native {
+		w.natives = append(w.natives, nativeRead{r, w.native0})
+	}
+	for c := n.kid; c != 0; c = m.tree.at(c).next {
+		k := m.tree.at(c)
+		if _, again := m.missing[c]; !again && k.seen != w.seen && !k.is(flagGhost) {
+			m.missing[c] = w.seen
+		}
+	}
+	w.save(r, differs || was&flagsKept != n.flags&flagsKept, differs)
+}
+
+// gone notes a directory that is not in its place any more. A partial pass goes
+// on to ask its parent.
+func (w *walk) gone(r ref) {
+	n := w.m.tree.at(r)
+	n.flags |= flagHole
+	w.save(r, false, false)
+	if !w.full && n.parent != 0 {
+		w.due(n.parent)
+	}
+}
+
+// elsewhere reports whether directory i of the scan was looked for where, as the
+// pass found meanwhile, it no longer is.
+func (w *walk) elsewhere(i int) bool {
+	if w.full {
+		return false // there it was found first
+	}
+	p, ok := w.m.tree.path(w.dirs[i])
+	return ok && p != w.paths[i]
+}
+
+// unlisted notes a directory that cannot be listed. It is stamped when that
+// begins, and, its digest being unknown, when it ends.
+func (w *walk) unlisted(r ref, p sdk.Path, err *sdk.Error) {
+	n := w.m.tree.at(r)
+	begins := !n.is(flagUnlisted)
+	n.flags |= flagUnknown | flagUnlisted | flagHole
+	w.save(r, begins, begins)
+	w.problem(p, err)
+}
+
+// named takes over the names of files that have several. What a file is that
+// changed under one name shows in the directories of all, and a mark may have
+// reached only those above one.
+func (w *walk) named(r ref) {
+	m := w.m
+	m.links.replace(r, &w.links, func(file uint32) {
+		for i := m.links.files[file].head; i != 0; i = m.links.names[i].next {
+			if dir := m.links.names[i].dir; dir != r {
+				w.due(dir)
+			}
+		}
+	}, func(file uint32) {
+		if !w.full {
+			w.short = append(w.short, m.links.files[file].id)
+		}
+	})
+}
+
+// mourn has the directories listed in which files have names that had others in
+// directories that are gone, and reports whether there are any. A pass through
+// the whole tree lists them anyway.
+func (w *walk) mourn() bool {
+	m := w.m
+	if w.full || len(m.missing) == 0 {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for top, since := range m.missing {
+		if since != w.seen || w.mourned[top] || len(m.links.dirs) == 0 {
+			continue
+		}
+		w.mourned[top] = true
+		m.tree.below(top, func(r ref, _ *node) {
+			m.links.others(r, func(dir ref) {
+				if !m.lost(dir) {
+					w.due(dir)
+				}
+			})
+		})
+	}
+	return len(w.stack) > 0
+}
+
+// due lists a directory in this pass, or once more in the next.
+func (w *walk) due(r ref) {
+	m := w.m
+	switch {
+	case m.tree.at(r).listed == w.seen && !slices.Contains(w.dirs[min(w.ended+1, len(w.dirs)):], r):
+		m.pending[r] = struct{}{}
+		w.pass.Racy = true
+	case !w.full:
+		m.pending[r] = struct{}{}
+		w.stack = append(w.stack, r)
+	}
+}
+
+// save stamps a node if it is to be, and puts it into the journal if that, or
+// anything else about it, is news.
+func (w *walk) save(r ref, news, stamp bool) {
+	m := w.m
+	n := m.tree.at(r)
+	if n.is(flagsPending) {
+		m.pending[r] = struct{}{}
+	} else {
+		delete(m.pending, r)
+	}
+	if stamp {
+		if m.clock.use(w.tick) {
+			m.journal.put(true, func(b []byte) []byte { return appendClock(b, m.clock.reserved) })
+		}
+		n.own = w.tick
+		m.stamped = append(m.stamped, r)
+	}
+	if news || n.is(flagDirty) {
+		m.record(r, true)
+	}
+}
+
+func (w *walk) problem(p sdk.Path, err *sdk.Error) {
+	w.pass.Unlisted++
+	if len(w.pass.Problems) < MaxProblems {
+		w.pass.Problems = append(w.pass.Problems, Problem{Path: p, Err: err})
+	}
+}

@@ -1,0 +1,164 @@
+package marker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// Defaults of NativePace. DefaultSweepEvery is what a caller who was told nothing
+// else should set.
+const (
+	DefaultPoll       = 500 * time.Millisecond
+	DefaultEvery      = 30 * time.Second
+	DefaultSweepEvery = 24 * time.Hour
+)
+
+// NativePace bounds what looking at a source with native xtimes costs. Zero
+// fields but SweepEvery take their defaults, and shares are cut to at most 1.
+type NativePace struct {
+	// Interval is the pause between two polls of the root's native xtime, and the
+	// shortest between two looks.
+	Interval time.Duration
+	// Every is the longest pause between two looks while nothing is marked.
+	Every time.Duration
+	// SweepEvery is the shortest pause between two passes through the whole tree;
+	// 0 asks for none.
+	SweepEvery time.Duration
+	// Share is the part of one core that such passes may take in the long run, and
+	// looks while nothing changes.
+	Share float64
+	// Busy is the part of one core that looks may take while something changes.
+	Busy float64
+}
+
+// NativeDetector asks for a look when the root's native xtime is not the one that
+// the marker knows: a poll is a single call. Its methods may be called
+// concurrently.
+type NativeDetector struct {
+	src  sdk.Source
+	pace NativePace
+
+	mu       sync.Mutex
+	looked   bool            // a look was asked for
+	known    sdk.NativeXTime // what the last pass took over
+	told     sdk.NativeXTime // what the last hint was about
+	notUntil time.Time       // the next look
+	beat     time.Time       // when a look is due whatever a poll says
+	sweep    time.Time       // when a sweep is due; zero: never
+}
+
+var _ Detector = (*NativeDetector)(nil)
+
+// NewNativeDetector returns a detector whose first look is due at once. swept is
+// when a pass last went through the whole tree, see [Marker.Swept].
+func NewNativeDetector(src sdk.Source, pace NativePace, swept time.Time) *NativeDetector {
+	if pace.Interval <= 0 {
+		pace.Interval = DefaultPoll
+	}
+	if pace.Every <= 0 {
+		pace.Every = DefaultEvery
+	}
+	shares := NewScanDetector(ScanPace{Share: pace.Share, Busy: pace.Busy}).pace
+	pace.Share, pace.Busy = shares.Share, shares.Busy
+	d := &NativeDetector{src: src, pace: pace}
+	if pace.SweepEvery > 0 {
+		d.sweep = swept.Add(pace.SweepEvery)
+	}
+	return d
+}
+
+// Done tells of a pass that just ended, as [ScanDetector.Done] does, also of one
+// that ended with an error.
+func (d *NativeDetector) Done(p Pass, cpu time.Duration) {
+	if cpu <= 0 {
+		cpu = 2 * p.Took
+	}
+	share := d.pace.Share
+	if p.Changed || p.Racy {
+		share = d.pace.Busy
+	}
+	rest := func(share float64) time.Duration { return time.Duration(float64(cpu) * (1/share - 1)) }
+	pause := max(rest(share), d.pace.Interval)
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p.Swept {
+		if d.pace.SweepEvery > 0 {
+			d.sweep = now.Add(max(d.pace.SweepEvery, rest(d.pace.Share)))
+		}
+		if !p.Native.IsZero() {
+			pause = d.pace.Interval // the next look is a partial one again
+		}
+	}
+	d.beat = now.Add(max(pause, d.pace.Every))
+	if p.Racy {
+		// Sooner than this the same entries would be too young again.
+		pause = max(pause, p.Beacon.Window)
+		d.beat = now.Add(pause)
+	}
+	d.notUntil = now.Add(pause)
+	if !p.Native.IsZero() {
+		d.known = p.Native
+	}
+}
+
+// Next polls until a look is due. A poll that fails makes one due as well: the
+// look meets what is wrong, and whoever asked for it decides.
+func (d *NativeDetector) Next(ctx context.Context) (Hint, error) {
+	if err := ctx.Err(); err != nil {
+		return Hint{}, err
+	}
+	d.mu.Lock()
+	first, wait := !d.looked, time.Until(d.notUntil)
+	d.looked = true
+	d.mu.Unlock()
+	if first && wait <= 0 {
+		return Hint{All: true}, nil
+	}
+	t := time.NewTimer(max(wait, d.pace.Interval))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return Hint{}, ctx.Err()
+		case <-t.C:
+		}
+		found, err := d.src.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldNative)
+		if ctx.Err() != nil {
+			return Hint{}, ctx.Err()
+		}
+		failed := err != nil || len(found) != 1 || found[0].Err != nil
+		var x sdk.NativeXTime
+		if !failed {
+			x = found[0].Native
+		}
+		if hint, due := d.judge(x, failed); due {
+			return hint, nil
+		}
+		t.Reset(d.pace.Interval)
+	}
+}
+
+// judge decides on a poll's answer.
+func (d *NativeDetector) judge(x sdk.NativeXTime, failed bool) (Hint, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	hint := Hint{All: true}
+	switch {
+	case failed:
+	case !d.sweep.IsZero() && !now.Before(d.sweep):
+		hint.Sweep = true
+		d.sweep = now.Add(d.pace.Every) // for one that does not come to its end
+	case x != d.known && x != d.told || !now.Before(d.beat):
+	default:
+		return Hint{}, false
+	}
+	if !failed {
+		d.told = x
+	}
+	return hint, true
+}

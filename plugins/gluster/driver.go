@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -125,10 +126,17 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (_ sdk.Sou
 	}
 	s := &primary{mount: m, set: set, volume: mark.Volume, xtime: xtimeAttr(mark.Volume)}
 	return localtree.OpenSource(m.place.mount(), localtree.Options{
-		Logger: m.log, Jobs: set.jobs, Volume: mark.Volume,
+		Logger: m.log, Jobs: set.jobs, Volume: mark.Volume, Hidden: glusters,
 		Identity: s.identity, Beacon: s.beacon, Guard: s.guard,
 		Closed: func() error { m.close(); return nil },
 	})
+}
+
+// glusters reports whether an entry of a volume's root is Gluster's own: where
+// self-heal keeps what it has not placed yet, and what the trash feature keeps.
+// Neither can be made or removed through a mount.
+func glusters(name string) bool {
+	return strings.HasPrefix(name, ".glusterfs-anonymous-inode-") || name == ".trashcan"
 }
 
 // indexed returns the volume's mark, having the index turned on if the settings
@@ -200,7 +208,7 @@ func (d *driver) OpenTarget(ctx context.Context, req sdk.OpenRequest) (_ sdk.Tar
 	}
 	return localtree.OpenTarget(m.place.mount(), localtree.Options{
 		Logger: m.log, Jobs: set.jobs, MarkKey: req.MarkKey, MarkSpace: "user.", Volume: req.Volume,
-		Hidden: lockName, FsyncRenamed: fsyncJobs,
+		Hidden: func(name string) bool { return name == lockName || glusters(name) }, FsyncRenamed: fsyncJobs,
 		Identity: s.identity, Guard: s.guard, Sync: s.barrier.sync, SetVolumeMark: setForeign,
 		Closed: func() error { s.close(); return nil },
 	})

@@ -35,6 +35,8 @@ type Config struct {
 	// Keeps are names in the root by which a target that is open keeps what is
 	// nobody's business.
 	Keeps []string
+	// From1970 says that earlier modification times are lost.
+	From1970 bool
 	// Values is the driver's configuration; defaults are filled in.
 	Values schema.Values
 }

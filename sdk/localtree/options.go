@@ -28,9 +28,9 @@ type Options struct {
 	// "trusted.glusterfs.<volume>.xtime" of directories, as Gluster and the classic
 	// gsyncd have it. A source reads them; a target keeps them too, if it can.
 	Volume sdk.UUID
-	// Hidden is the name of an entry of the root that is not listed; empty means
-	// none. It should be one of the program's own.
-	Hidden string
+	// Hidden tells by their names which entries of the root are not listed: those
+	// that the filesystem or the driver keeps there for itself. Nil means none.
+	Hidden func(name string) bool
 	// FsyncRenamed makes OpRename write the data of the program's own files to the
 	// disk before they get their names, so many files at once. It is for
 	// filesystems whose Sync does not reach data; 0 leaves that to Sync.

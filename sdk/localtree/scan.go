@@ -80,7 +80,7 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 				asked = time.Now()
 			}
 		}
-		if p == sdk.Root && t.set.Hidden != "" && names.At(n) == t.set.Hidden {
+		if p == sdk.Root && t.set.Hidden != nil && t.set.Hidden(names.At(n)) {
 			continue
 		}
 		if err := t.row(d, names, n, fields, &e); err != nil {

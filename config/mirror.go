@@ -27,6 +27,9 @@ type Mirror struct {
 type Schedule struct {
 	Interval  time.Duration // the shortest pause between two looks
 	IdleShare float64       // share of one core spent on looking while nothing changes
+	// Sweep is how often, at least, a full listing of both sides is made, for a
+	// primary that keeps xtimes itself, which are trusted otherwise; 0: never.
+	Sweep time.Duration
 }
 
 // Limits hold a mirror back.
@@ -64,7 +67,7 @@ func defaults(s schema.Schema) schema.Values {
 }
 
 func (m *Mirror) setSchedule(v schema.Values) {
-	m.Schedule = Schedule{Interval: v.Duration("interval"), IdleShare: v.Share("idle_share")}
+	m.Schedule = Schedule{Interval: v.Duration("interval"), IdleShare: v.Share("idle_share"), Sweep: v.Duration("sweep")}
 }
 
 func (m *Mirror) setLimits(v schema.Values) {

@@ -21,6 +21,7 @@ var mirrorSchema = schema.Schema{
 var scheduleSchema = schema.Schema{
 	{Name: "interval", Type: schema.Duration, Default: time.Second, Doc: "the shortest pause between two looks"},
 	{Name: "idle_share", Type: schema.Share, Default: 0.02, Doc: "share of one core spent on looking while nothing changes"},
+	{Name: "sweep", Type: schema.Duration, Default: 24 * time.Hour, Doc: "how often, at least, all is looked at although the primary keeps xtimes itself; 0s is never"},
 }
 
 var limitsSchema = schema.Schema{

@@ -45,8 +45,9 @@ mirror "home" {
   driver "file" {}
 
   schedule {
-    interval   = "1s" # the shortest pause between two looks at the primary
-    idle_share = "2%" # of one core, spent on looking while nothing changes
+    interval   = "1s"  # the shortest pause between two looks at the primary
+    idle_share = "2%"  # of one core, spent on looking while nothing changes
+    sweep      = "24h" # the longest time between two looks at all of a Gluster primary; "0s" is never
   }
 
   limits {

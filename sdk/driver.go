@@ -43,7 +43,11 @@ type Descriptor struct {
 	Version string   // of the plugin, for people
 	Schemes []string // URL schemes it opens; its name is one
 	Roles   []Role   // sides it can play
-	Schema  schema.Schema
+	// Native says that its sources may have HasNative. Such a primary is opened
+	// before the secondary, which is told the primary's volume; others are opened
+	// at the same time.
+	Native bool
+	Schema schema.Schema
 }
 
 // OpenRequest says what to open and how.

@@ -21,7 +21,7 @@ const (
 	OpRemove                          // remove Path, which is not a directory; no error if it is gone
 	OpRemoveTree                      // remove Path and all below it; no error if it is gone
 	OpSetMeta                         // set Path's Meta
-	OpSetMark                         // set directory Path's mark to Mark; an empty Mark removes it. Native, if there is one, is kept beside it
+	OpSetMark                         // set directory Path's mark to Mark; an empty Mark removes it. With HasNative, Native is kept beside it, and a zero one removed
 	OpSetVolumeMark                   // renew VolumeMark on the root, which Path is; only with KeepsVolumeMark
 	// OpSync makes durable all that was done before, as [Target.Sync] does. If it
 	// fails, nothing after it in the list is done, and all of that has its error.

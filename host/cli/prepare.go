@@ -58,6 +58,7 @@ type prepared struct {
 // driverUse says which driver opens a side, and how.
 type driverUse struct {
 	name    string
+	native  bool // its primaries may have native xtimes
 	request sdk.OpenRequest
 }
 
@@ -328,7 +329,7 @@ func (c *checker) side(ctx context.Context, m *config.Mirror, role sdk.Role, key
 	if diags.HasErrors() {
 		return driverUse{}
 	}
-	use := driverUse{name: name, request: sdk.OpenRequest{Address: side.URL.Address(), Role: role, Config: values, MarkKey: key}}
+	use := driverUse{name: name, native: desc.Native, request: sdk.OpenRequest{Address: side.URL.Address(), Role: role, Config: values, MarkKey: key}}
 	check := func() []schema.Diagnostic { return driver.Check(ctx, use.request) }
 	for _, d := range c.asker.complete(ctx, use.request.Config, check) {
 		out := m.Diagnose(role, d)

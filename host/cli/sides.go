@@ -43,7 +43,17 @@ func (w *worker) open(ctx context.Context) (*monitor.Sides, error) {
 	var wg sync.WaitGroup
 	var primaryErr, secondaryErr error
 	wg.Go(func() { s.Source, primaryErr = w.openSource(ctx, sup) })
-	wg.Go(func() { s.Target, secondaryErr = w.openTarget(ctx, sup) })
+	native := w.prepared.drivers[sdk.Primary].native
+	var volume sdk.UUID
+	if native {
+		wg.Wait() // the secondary is told whose native xtimes it is to keep
+		if s.Source != nil {
+			volume = s.Source.Info().Volume
+		}
+	}
+	if !native || primaryErr == nil {
+		wg.Go(func() { s.Target, secondaryErr = w.openTarget(ctx, sup, volume) })
+	}
 	wg.Wait()
 	if s.Source != nil {
 		closers = append(closers, s.Source.Close)
@@ -111,8 +121,9 @@ func (w *worker) openSource(ctx context.Context, sup *plugin.Supervisor) (sdk.So
 	return src, nil
 }
 
-func (w *worker) openTarget(ctx context.Context, sup *plugin.Supervisor) (sdk.Target, error) {
+func (w *worker) openTarget(ctx context.Context, sup *plugin.Supervisor, volume sdk.UUID) (sdk.Target, error) {
 	use := w.prepared.drivers[sdk.Secondary]
+	use.request.Volume = volume
 	p, err := sup.Start(ctx, plugin.KindDriver, use.name, "secondary")
 	if err != nil {
 		return nil, err

@@ -180,3 +180,21 @@ func TestBegunMarkVouchesForEntriesAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestLooksUpToAPoint(t *testing.T) {
+	old := sdk.Entry{Name: "f", Ctime: sdk.Time{Sec: 9}}
+	young := sdk.Entry{Name: "f", Ctime: sdk.Time{Sec: 10}}
+	v := Visit{Trust: TrustLooks}
+	p := Policy{}
+	for _, c := range []struct {
+		since sdk.Time
+		entry sdk.Entry
+		want  Kind
+	}{{sdk.Time{}, young, Meta}, {sdk.Time{Sec: 10}, old, Meta}, {sdk.Time{Sec: 10}, young, Send}} {
+		v.Since = c.since
+		c.entry.Type = sdk.TypeRegular
+		if a := p.Decide(sdk.Root, v, &c.entry, &c.entry); a.Kind != c.want || a.Compare != (c.want == Send) {
+			t.Errorf("since %v, changed at %v: %v", c.since, c.entry.Ctime, a)
+		}
+	}
+}

@@ -55,10 +55,11 @@ func (pol *Policy) Decide(dir sdk.Path, v Visit, p, s *sdk.Entry) Action {
 // file decides about a regular file.
 func (pol *Policy) file(a *Action, dir sdk.Path, v Visit) {
 	p, s := a.P, a.S
-	several := false
+	several, parted := false, false
 	if p.Nlink > 1 && pol.Features&sdk.CanHardlinks != 0 {
 		if names := pol.Links(p.ID); len(names) > 1 {
 			several = true
+			parted = s != nil && int(s.Nlink) < len(names)
 			if self := dir.Join(p.Name); names[0] != self {
 				a.Kind, a.Leader = Link, names[0]
 				return
@@ -69,7 +70,7 @@ func (pol *Policy) file(a *Action, dir sdk.Path, v Visit) {
 	if s == nil || s.Type != sdk.TypeRegular {
 		return
 	}
-	sure := v.sameIfLooks(p)
+	sure := v.sameIfLooks(p) && !parted
 	switch {
 	case p.Size != s.Size:
 	case !sure && !several && s.Nlink > 1:

@@ -7,7 +7,8 @@ type Trust uint8
 
 const (
 	// TrustLooks is for a directory that never was ours: a secondary filled by
-	// other means. What looks the same is taken for the same.
+	// other means. What looks the same is taken for the same, unless it changed
+	// after Since, if that is known.
 	TrustLooks Trust = iota
 	// TrustSince is for a directory with a mark of the same primary directory:
 	// what looks the same and changed before Since is the same.
@@ -20,7 +21,7 @@ const (
 // Visit is how a directory is looked at.
 type Visit struct {
 	Trust Trust
-	Since sdk.Time // for TrustSince
+	Since sdk.Time // for TrustSince, and for TrustLooks if not zero
 	// Again names entries that failed when Since was set: nothing vouches for
 	// them.
 	Again map[string]struct{}
@@ -52,7 +53,7 @@ func NewVisit(raw []byte, dir sdk.FileID, now sdk.Time, full bool) Visit {
 func (v Visit) sameIfLooks(e *sdk.Entry) bool {
 	switch v.Trust {
 	case TrustLooks:
-		return true
+		return v.Since.IsZero() || e.Ctime.Compare(v.Since) < 0
 	case TrustSince:
 		if _, failed := v.Again[e.Name]; failed {
 			return false

@@ -3,11 +3,16 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/host/crawl"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
+
+// volumePrefix begins the Filesystem of an identity that is a volume; its UUID
+// follows.
+const volumePrefix = "gluster:"
 
 // ChangedError says that a side is not the tree that the mirror is bound to.
 type ChangedError struct {
@@ -19,6 +24,11 @@ func (e *ChangedError) Error() string {
 	what := "root directory"
 	if e.Was.Filesystem != e.Is.Filesystem {
 		what = "filesystem"
+		was, volume := strings.CutPrefix(e.Was.Filesystem, volumePrefix)
+		is, still := strings.CutPrefix(e.Is.Filesystem, volumePrefix)
+		if volume && still {
+			return fmt.Sprintf("the %s is not the one this mirror knows: it was the volume %s and is the volume %s, of the same name; was it deleted and made anew? If the change is meant, run once with --adopt", e.Side, was, is)
+		}
 	}
 	return fmt.Sprintf("the %s is not the one this mirror knows: another %s is there now; is everything mounted? If the change is meant, run once with --adopt", e.Side, what)
 }
@@ -26,7 +36,7 @@ func (e *ChangedError) Error() string {
 // seen is what a look at the secondary's root found.
 type seen struct {
 	id   sdk.Identity
-	mark []byte
+	self sdk.Entry
 	at   time.Time
 }
 
@@ -56,7 +66,7 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		if known || m.Adopt {
 			return nil
 		}
-		req := sdk.ScanRequest{Dirs: []sdk.Path{sdk.Root}, Fields: sdk.FieldTarget | sdk.FieldMark}
+		req := sdk.ScanRequest{Dirs: []sdk.Path{sdk.Root}, Fields: sdk.FieldTarget | m.markFields()}
 		if err := m.Target.Scan(ctx, req, &others); err != nil {
 			return fmt.Errorf("look at the secondary: %w", err)
 		}
@@ -69,16 +79,24 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 	switch {
 	case m.Adopt:
 		now.Adopted = true
+		if differ(m.Session, now) == nil {
+			now.Swept = m.Session.Swept
+		}
 	case known:
 		if err := differ(m.Session, now); err != nil {
 			return root, err
 		}
-		now.Adopted = m.Session.Adopted
+		now.Adopted, now.Swept = m.Session.Adopted, m.Session.Swept
 	default:
-		now.Adopted = m.ours(now.Primary.Root, root.mark, others.found)
+		if now.Adopted, err = m.ours(ctx, now.Primary.Root, &root.self, others.found); err != nil {
+			return root, err
+		}
 		if m.empty && others.self.Type == sdk.TypeDir {
 			m.bare = &bareRoot{self: others.self, at: begun}
 		}
+	}
+	if now.Swept == 0 && !known && m.sweeps() {
+		now.Swept = m.Clock().Unix() // the first turn enters what is not known to be held
 	}
 	if now == m.Session && !m.Adopt {
 		return root, nil
@@ -91,13 +109,20 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 }
 
 // ours reports whether the secondary may be taken for this mirror's without a
-// word: it is empty, or its root has a mark of this primary.
-func (m *Mirror) ours(primary sdk.FileID, mark []byte, strangers bool) bool {
-	if mark, err := crawl.DecodeMark(mark); err == nil && mark.Dir == primary {
-		return true
+// word: it is empty, its root has a mark of this primary, or it is what classic
+// gsyncd made of the primary as it is.
+func (m *Mirror) ours(ctx context.Context, primary sdk.FileID, root *sdk.Entry, strangers bool) (bool, error) {
+	if mark, err := crawl.DecodeMark(root.Mark); err == nil && mark.Dir == primary {
+		return true, nil
 	}
-	m.empty = !strangers
-	return m.empty
+	if m.empty = !strangers; m.empty {
+		return true, nil
+	}
+	ours, err := m.tookOver(ctx, root)
+	if err != nil {
+		return false, fmt.Errorf("look at the primary: %w", err)
+	}
+	return ours, nil
 }
 
 // adopted notes that the secondary holds nothing beyond the primary any more,
@@ -152,11 +177,11 @@ func (m *Mirror) lookAtRoot(ctx context.Context) (root seen, err error) {
 		}
 		return nil
 	}, func() error {
-		found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, sdk.FieldMark)
+		found, err := m.Target.Stat(ctx, []sdk.Path{sdk.Root}, m.markFields())
 		if err != nil {
 			return fmt.Errorf("read the secondary's mark: %w", err)
 		}
-		root.mark = found[0].Mark
+		root.self = found[0]
 		return nil
 	})
 	return root, err

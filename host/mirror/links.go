@@ -220,7 +220,7 @@ func (t *turn) unclaim(ctx context.Context, dirs []sdk.Path) error {
 		}
 	}
 	for chunk := range slices.Chunk(all, sdk.MaxBatch) {
-		found, err := t.Target.Stat(ctx, chunk, sdk.FieldMark)
+		found, err := t.Target.Stat(ctx, chunk, t.markFields())
 		if err != nil {
 			return fmt.Errorf("read marks: %w", err)
 		}
@@ -230,9 +230,13 @@ func (t *turn) unclaim(ctx context.Context, dirs []sdk.Path) error {
 				return fmt.Errorf("read a mark: %w", err)
 			}
 			m, err := crawl.DecodeMark(found[i].Mark)
-			if err == nil && !m.XTime.IsZero() {
+			switch {
+			case err == nil && !m.XTime.IsZero():
 				m.XTime = sdk.XTime{}
-				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode()})
+				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode(), Native: found[i].Native})
+			case found[i].Mark == nil && !found[i].Native.IsZero():
+				// Held by a native xtime; a mark of nothing goes before that.
+				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: m.Encode(), Native: found[i].Native})
 			}
 		}
 		results, err := t.apply(ctx, ops)

@@ -18,6 +18,9 @@ import (
 type Marker interface {
 	Refresh(ctx context.Context, src sdk.Source, hint marker.Hint) (marker.Pass, error)
 	XTime(id sdk.FileID) (sdk.XTime, bool)
+	// Native is the native xtime that the last pass read, for a primary that has
+	// them, before it listed the directory; false if there is none.
+	Native(id sdk.FileID) (sdk.NativeXTime, bool)
 	Links(id sdk.FileID) []sdk.Path
 	Moved(id sdk.FileID)
 }
@@ -36,8 +39,8 @@ type Mover interface {
 	Stats() []mover.MethodStat
 }
 
-// Config is what a mirror works with. All but MaxDeletes, Keep, Adopt and
-// Session must be set.
+// Config is what a mirror works with. All but MaxDeletes, Keep, Adopt,
+// Sweep and Session must be set.
 type Config struct {
 	Source   sdk.Source
 	Target   sdk.Target
@@ -55,6 +58,9 @@ type Config struct {
 	// would adopt whatever it finds where a side was unmounted.
 	Adopt bool
 	Retry Retry
+	// Sweep is the longest time between two looks at everything, for a primary
+	// whose native xtimes are trusted otherwise; 0 is never.
+	Sweep time.Duration
 
 	// Session is what was known of the sides when the mirror last ran.
 	Session Session
@@ -79,6 +85,9 @@ type Session struct {
 	// Adopted says that whatever the secondary holds beyond the primary may be
 	// removed: it was empty when the mirror began, or somebody said so.
 	Adopted bool
+	// Swept is when everything was last looked at, in seconds since 1970, of a
+	// primary with native xtimes.
+	Swept int64
 }
 
 // Mirror is one running mirror. Its methods are for one goroutine.
@@ -94,6 +103,9 @@ type Mirror struct {
 	empty   bool      // the secondary was empty when the mirror began
 	bare    *bareRoot // until the first listing; nil if it is not known to be empty
 	barred  bool      // the mirror would remove, and the secondary does not let it
+
+	native   bool      // the secondary carries native xtimes
+	sweepNot time.Time // no sweep before it
 }
 
 // New prepares a mirror; nothing is read or written yet.
@@ -107,6 +119,7 @@ func New(cfg Config) *Mirror {
 	return &Mirror{
 		Config: cfg,
 		barred: cfg.Keep && !wanted,
+		native: keepsNative(cfg.Source.Info().Features, features),
 		policy: crawl.Policy{
 			Features: features,
 			Keep:     cfg.Keep,

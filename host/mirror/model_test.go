@@ -83,6 +83,9 @@ func history(t *testing.T, seed uint64, steps int) {
 	h.p, h.s = newWorld(h.primary, rng), newWorld(h.secondary, rng)
 	h.retry = mirror.Retry{Min: time.Millisecond, Max: 2 * time.Millisecond, Attempts: 2}
 	h.rig.log = quietLog()
+	if seed%3 == 0 {
+		h.volume = newVolume(h.rig)
+	}
 	h.p.write(keepName, []byte("x"))
 	defer func() {
 		if t.Failed() {
@@ -104,6 +107,7 @@ func history(t *testing.T, seed uint64, steps int) {
 		}
 		if rng.IntN(3) != 0 {
 			h.settle()
+			h.takeOver()
 		}
 	}
 	h.settle()
@@ -117,6 +121,8 @@ type chronicle struct {
 	p, s  *world
 	tape  tape
 	quiet bool // the last run ended in sync
+
+	volume *volume // if the primary has native xtimes
 }
 
 // faulty is a run in which things go wrong.
@@ -178,17 +184,40 @@ func (h *chronicle) settle() {
 	}
 }
 
+// takeOver lets classic gsyncd have brought what is on the secondary now and then.
+func (h *chronicle) takeOver() {
+	if h.volume == nil || h.rng.IntN(4) != 0 {
+		return
+	}
+	session := h.session
+	h.volume.classic()
+	h.session = session
+	h.tape.add("the secondary's marks are those of classic gsyncd")
+}
+
 // go1 is one run, and a look at the marks as it left them.
 func (h *chronicle) go1(f *faults, concurrent, full bool) error {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
+	inner := func(s sdk.Source) sdk.Source { return s }
 	h.wrapSource, h.wrapTarget = nil, nil
+	if v := h.volume; v != nil {
+		inner = func(s sdk.Source) sdk.Source { return hookSource{s, v.sourceHooks()} }
+		h.wrapSource = inner
+		h.wrapTarget = func(s sdk.Target) sdk.Target { return hookTarget{s, v.targetHooks(s)} }
+	}
 	if f != nil {
 		f.kill = cancel
 		src, dst := f.source(), f.target()
-		h.wrapSource = func(s sdk.Source) sdk.Source { return hookSource{s, src} }
-		h.wrapTarget = func(s sdk.Target) sdk.Target { return hookTarget{s, dst} }
+		toTarget := h.wrapTarget
+		h.wrapSource = func(s sdk.Source) sdk.Source { return hookSource{inner(s), src} }
+		h.wrapTarget = func(s sdk.Target) sdk.Target {
+			if toTarget != nil {
+				s = toTarget(s)
+			}
+			return hookTarget{s, dst}
+		}
 	}
 	rec := &recorder{faults: f}
 	h.wrapMarker = func(m *marker.Marker) mirror.Marker { rec.Marker = m; return rec }
@@ -212,6 +241,7 @@ func (h *chronicle) go1(f *faults, concurrent, full bool) error {
 		})
 	}
 	h.ended = func(index *marker.Marker, src sdk.Source) {
+		src = inner(src)
 		close(stop)
 		busy.Wait()
 		if !rec.complete || concurrent {

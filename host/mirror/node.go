@@ -12,14 +12,17 @@ type node struct {
 	path   sdk.Path
 	id     sdk.FileID
 	xtime  sdk.XTime
-	on     sdk.FileID // the secondary's directory; zero if made in this turn
-	fresh  bool       // made in this turn: there is nothing on the secondary
+	on     sdk.FileID      // the secondary's directory; zero if made in this turn
+	fresh  bool            // made in this turn: there is nothing on the secondary
+	was    crawl.Mark      // the secondary's mark, where a sweep enters although it holds
+	native sdk.NativeXTime // that the secondary's directory carries
 
 	// open counts what is unfinished: the visit itself, directories below,
 	// entries under way.
 	open    int
 	failed  bool // something below could not be done: no mark
 	touched bool // an entry of it was made, replaced or removed
+	acted   bool // anything about an entry of it had to be done
 	visited bool
 	set     bool      // its attributes are set, or on their way
 	self    sdk.Entry // the primary's own entry
@@ -52,6 +55,9 @@ func depth(p sdk.Path) int {
 func (n *node) mark(since sdk.Time) crawl.Mark {
 	return crawl.Mark{XTime: n.xtime, Dir: n.id, Since: since}
 }
+
+// held reports whether the directory is entered although its mark holds.
+func (n *node) held() bool { return !n.was.XTime.IsZero() }
 
 // self stands among a directory's names for its own attributes.
 const self = "."

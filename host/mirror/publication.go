@@ -54,7 +54,7 @@ func (p *publication) carryOut(ctx context.Context) error {
 		ops = append(ops, sdk.Op{Kind: sdk.OpSync, Path: sdk.Root})
 	}
 	for _, n := range p.final {
-		ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: n.mark(p.since).Encode()})
+		ops = append(ops, p.setMark(n.path, n.mark(p.since)))
 	}
 	for i := range p.staged {
 		ops = append(ops, sdk.Op{Kind: sdk.OpRename, From: p.staged[i].staged, Path: p.staged[i].path})
@@ -90,10 +90,24 @@ func (p *publication) carryOut(ctx context.Context) error {
 	return err
 }
 
-// dropFailed leaves out marks that would lie, and puts the deepest first.
+// hasMark notes that the directory has its mark. The lock is held.
+func (t *turn) hasMark(n *node) {
+	delete(t.partial, n.id)
+	if n.parent == nil {
+		t.clean = true
+	}
+}
+
+// dropFailed leaves out marks that would lie or that are there already, and puts the deepest first.
 func (p *publication) dropFailed() {
 	p.mu.Lock()
-	p.final = slices.DeleteFunc(p.final, func(n *node) bool { return n.failed })
+	p.final = slices.DeleteFunc(p.final, func(n *node) bool {
+		if !n.failed && p.keepsMark(n) {
+			p.hasMark(n)
+			return true
+		}
+		return n.failed
+	})
 	p.mu.Unlock()
 	slices.SortStableFunc(p.final, func(a, b *node) int { return cmp.Compare(depth(b.path), depth(a.path)) })
 }
@@ -107,10 +121,7 @@ func (p *publication) marked(results []sdk.OpResult) {
 			continue
 		}
 		p.mu.Lock()
-		delete(p.partial, n.id)
-		if n.parent == nil {
-			p.clean = true
-		}
+		p.hasMark(n)
 		p.mu.Unlock()
 	}
 }

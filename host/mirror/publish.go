@@ -40,7 +40,8 @@ func (t *turn) publish(ctx context.Context) error {
 	default:
 	}
 	p := &publication{turn: t, staged: t.staged, metas: t.metas, final: t.final}
-	t.staged, t.metas, t.final, t.stagedBytes = nil, nil, nil, 0
+	parted := t.parted
+	t.staged, t.metas, t.final, t.parted, t.stagedBytes = nil, nil, nil, nil, 0
 	t.mu.Unlock()
 	p.sync = len(p.staged)+len(p.final) > 0
 	carryOut := p.atOnce
@@ -49,6 +50,9 @@ func (t *turn) publish(ctx context.Context) error {
 	}
 	if err := carryOut(ctx); err != nil {
 		t.restage(p.staged)
+		return err
+	}
+	if err := t.relink(ctx, parted); err != nil {
 		return err
 	}
 	return t.settle(ctx)

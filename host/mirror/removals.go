@@ -33,6 +33,14 @@ func (t *turn) removeStrangers(ctx context.Context) error {
 		t.keepAll(nodes, refusal)
 		return nil
 	}
+	sure, err := t.relist(ctx, nodes)
+	if err != nil {
+		return err
+	}
+	if !sure {
+		t.keepAll(nodes, nil)
+		return nil
+	}
 	return t.remove(ctx, nodes, counts)
 }
 

@@ -32,6 +32,8 @@ type rig struct {
 	// What a test may change before a run.
 	keep       bool
 	adopt      bool
+	sweep      time.Duration
+	clock      func() time.Time
 	maxDeletes int64
 	wrapSource func(sdk.Source) sdk.Source
 	wrapTarget func(sdk.Target) sdk.Target
@@ -175,14 +177,19 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	}
 	r.tracker = report.NewTracker("test", r.primary, r.secondary, time.Now)
 	r.running.Store(r.tracker)
+	clock := time.Now
+	if r.clock != nil {
+		clock = r.clock
+	}
 	m := mirror.New(mirror.Config{
 		Source: src, Target: dst, Marker: xtimes, Mover: mv,
 		Detector: marker.NewScanDetector(r.pace),
+		Sweep:    r.sweep,
 		Keep:     r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
 		Retry:       r.retry,
 		Session:     r.session,
 		SaveSession: func(s mirror.Session) error { r.session = s; return nil },
-		Tracker:     r.tracker, Logger: r.log, Clock: time.Now,
+		Tracker:     r.tracker, Logger: r.log, Clock: clock,
 	})
 	return m.Run(ctx, opts)
 }

@@ -34,6 +34,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	defer m.keepAlive(ctx)()
 	if m.policy.Features&sdk.CanMarks == 0 {
 		m.notice("the secondary's filesystem cannot keep marks: every start compares everything, contents included")
 	}
@@ -41,10 +42,13 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 		m.notice("the secondary does not let this mirror remove or move anything: what the primary no longer has stays there")
 	}
 	var last sdk.XTime // root xtime of the last turn
-	hint := marker.Hint{All: true}
-	again := 0
+	hint := marker.Hint{All: true, Sweep: opts.Full}
+	again, names := 0, false
 	for look := 1; ; look++ {
 		m.Tracker.SetState(report.Looking, nil)
+		sweep := m.sweeps() && (hint.Sweep || m.sweepDue())
+		hint.Sweep = hint.Sweep || sweep || names
+		began := m.Clock()
 		pass, err := m.Marker.Refresh(ctx, m.Source, hint)
 		m.Detector.Done(pass, 0)
 		if err != nil {
@@ -56,11 +60,16 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			return err
 		}
 		root = seen{} // the next look sees for itself
-		if opts.Full || !quiet && (pass.Root != last || again > 0 || m.due()) {
+		if sweep && !pass.Swept {
+			sweep = false
+			m.sweepLater()
+		}
+		hint.Sweep = false
+		if opts.Full || sweep || !quiet && (pass.Root != last || again > 0 || m.due()) {
 			last = pass.Root
 			m.Tracker.SetState(report.Syncing, nil)
 			m.expect(pass)
-			out, err := m.crawlOnce(ctx, pass, opts.Full)
+			out, err := m.crawlOnce(ctx, pass, opts.Full, sweep)
 			m.Tracker.Update(func(s *report.Snapshot) { s.Expected, s.PendingFiles, s.PendingBytes = 0, 0, 0 })
 			if err != nil {
 				return err
@@ -68,6 +77,12 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			quiet, opts.Full, m.Adopt = out.clean, false, false
 			if err := m.adopted(quiet); err != nil {
 				return err
+			}
+			names = out.names
+			if sweep {
+				if err := m.swept(began, out.saw); err != nil {
+					return err
+				}
 			}
 			again++
 			if !out.again || again > maxAgain {
@@ -136,17 +151,21 @@ func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (mar
 		return all, ctx.Err()
 	}
 	wait, cancel := ctx, context.CancelFunc(func() {})
-	if at, ok := m.ledger.next(); ok {
+	at, ok := m.ledger.next()
+	if sweep, on := m.sweepAt(); on && (!ok || sweep.Before(at)) {
+		at, ok = sweep, true
+	}
+	if ok {
 		// One that is overdue was not met by the last turn: it must not drive us.
 		if soonest := m.Clock().Add(m.Retry.Min); at.Before(soonest) {
 			at = soonest
 		}
-		wait, cancel = context.WithDeadline(ctx, at)
+		wait, cancel = context.WithTimeout(ctx, at.Sub(m.Clock()))
 	}
 	defer cancel()
 	hint, err := m.Detector.Next(wait)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return all, nil // a problem's next try has come
+		return all, nil // a problem's next try has come, or a sweep
 	}
 	return hint, err
 }
@@ -194,9 +213,10 @@ func (m *Mirror) look(ctx context.Context, pass marker.Pass, root seen) (quiet b
 	if err := differ(m.Session, now); err != nil {
 		return false, err
 	}
-	mark, err := crawl.DecodeMark(root.mark)
-	m.first = err != nil || mark.XTime.IsZero()
-	return err == nil && mark.Holds(pass.Root, id), nil
+	mark, err := crawl.DecodeMark(root.self.Mark)
+	carried := m.carries(id, &root.self)
+	m.first = !carried && (err != nil || mark.XTime.IsZero())
+	return carried || err == nil && mark.Holds(pass.Root, id), nil
 }
 
 // expect says how much a first synchronization will bring.

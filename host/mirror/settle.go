@@ -25,7 +25,6 @@ func (t *turn) settle(ctx context.Context) error {
 	}
 	t.dirsDone(&metas, results)
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	for _, n := range wave { // children before their parents
 		if n.failed {
 			if n.visited {
@@ -37,6 +36,10 @@ func (t *turn) settle(ctx context.Context) error {
 		if n.parent != nil {
 			n.parent.failed = n.parent.failed || n.failed
 		}
+	}
+	t.mu.Unlock()
+	if t.every {
+		return t.unclaimFailed(ctx, wave)
 	}
 	return nil
 }

@@ -13,12 +13,20 @@ import (
 func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 	name := a.Name()
 	path := n.path.Join(name)
+	if a.Kind != crawl.Enter {
+		w.mu.Lock()
+		n.acted = true
+		w.mu.Unlock()
+	}
 	if len(path) > maxPath && a.P != nil {
 		w.mu.Lock()
 		n.open++
 		w.mu.Unlock()
 		w.fail(n, name, sdk.Primary, &sdk.Error{Kind: sdk.KindInput, Op: "mirror", Path: path[:maxShown] + "…", Msg: fmt.Sprintf("the path is longer than %d bytes", maxPath)})
 		return nil
+	}
+	if a.P != nil && !w.pass.NamesKnown && w.namesMissing(a.P) {
+		return nil // brought without its other names, it would be parted from them
 	}
 	if a.Kind != crawl.Enter && a.Kind != crawl.Leftover && w.ledger.blocked(path) {
 		w.mu.Lock()
@@ -133,7 +141,8 @@ func (w *walker) enter(n *node, name string, a crawl.Action) {
 	path := n.path.Join(name)
 	x, known := w.Marker.XTime(a.P.ID)
 	m, err := crawl.DecodeMark(a.S.Mark)
-	if a.P.Mount || (err == nil && m.Holds(x, a.P.ID) && !w.full) {
+	held := err == nil && m.Holds(x, a.P.ID) || w.carries(a.P.ID, a.S)
+	if a.P.Mount || held && !w.every {
 		if a.P.Mount {
 			w.notice("another filesystem is mounted below the primary: it is not entered")
 		}

@@ -19,6 +19,7 @@ type turn struct {
 	*Mirror
 	pass  marker.Pass
 	full  bool
+	every bool     // enter every directory, whatever its mark says
 	since sdk.Time // what the marks of this turn will vouch for
 
 	jobs chan mover.Job
@@ -28,8 +29,9 @@ type turn struct {
 	staged      []stagedFile
 	stagedBytes int64
 	metas       []entryOp
-	ready       []*node // complete, but for attributes and mark
-	final       []*node // complete; the mark is due after the next sync
+	parted      []*stagedFile // in place, but not all their names are one with them
+	ready       []*node       // complete, but for attributes and mark
+	final       []*node       // complete; the mark is due after the next sync
 	links       []link
 	removals    []*node            // directories with something to remove
 	looked      map[sdk.Path]look  // directories above problems
@@ -40,6 +42,7 @@ type turn struct {
 	noSpace     bool               // the secondary's disk is full: no use to send more
 	blind       bool               // part of the primary could not be seen
 	vanished    bool               // something was gone again when it was looked at
+	nameless    bool               // a file has names that take a full pass to find
 
 	publishing sync.Mutex // one publish at a time
 }
@@ -106,16 +109,18 @@ func (t *turn) over(path sdk.Path, seen map[sdk.Path]bool) bool {
 type outcome struct {
 	clean bool // the secondary holds all that the pass saw
 	again bool // something has to be looked at again at once
+	saw   bool // all of the primary was seen
+	names bool // a full pass is needed for the names of files
 }
 
 // crawlOnce does one turn.
-func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full bool) (outcome, error) {
+func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bool) (outcome, error) {
 	rootID, err := m.rootID(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
 	t := &turn{
-		Mirror: m, pass: pass, full: full,
+		Mirror: m, pass: pass, full: full, every: every || full,
 		since:  pass.Beacon.Now.Add(-pass.Beacon.Window.Nanoseconds()),
 		jobs:   make(chan mover.Job, 512),
 		wake:   make(chan struct{}, 1),
@@ -140,7 +145,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full bool) (ou
 		return outcome{}, err
 	}
 	m.ledger.settle(t.over)
-	return outcome{clean: t.clean, again: t.again}, nil
+	return outcome{clean: t.clean, again: t.again, names: t.nameless, saw: !t.blind && pass.Unlisted == 0}, nil
 }
 
 func (t *turn) run(ctx context.Context, cancel context.CancelCauseFunc, root *node) error {
@@ -277,6 +282,10 @@ func (t *turn) result(r mover.Result) {
 	if r.Unchanged {
 		op := sdk.Op{Kind: sdk.OpSetMeta, Path: r.Job.Path, Meta: sdk.MetaOf(&r.Entry, sdk.MetaAll)}
 		t.metas = append(t.metas, entryOp{node: n, name: name, op: op})
+		f := stagedFile{path: r.Job.Path, entry: r.Entry}
+		if names := t.others(&f); r.Job.Old != nil && int(r.Job.Old.Nlink) <= len(names) {
+			t.parted = append(t.parted, &f)
+		}
 	} else {
 		t.staged = append(t.staged, stagedFile{node: n, name: name, path: r.Job.Path, staged: r.Job.Staged, entry: r.Entry, moved: r.Moved})
 		t.stagedBytes += r.Entry.Size

@@ -106,7 +106,7 @@ func (w *walker) list(ctx context.Context, chunk []*node) *listing {
 	case bare != nil && !w.full && w.Clock().Sub(bare.at) <= freshLook:
 		l.s = noRows(bare.self)
 	default:
-		l.s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | sdk.FieldMark})
+		l.s = scanRows(ctx, w.Target, sdk.ScanRequest{Dirs: dirs, Fields: fields | w.markFields()})
 	}
 	return l
 }
@@ -170,7 +170,10 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		return nil
 	}
 	if selfS != nil {
-		n.on = selfS.ID
+		n.on, n.native = selfS.ID, selfS.Native
+		if m, err := crawl.DecodeMark(selfS.Mark); w.every && !w.full && err == nil && m.Holds(n.xtime, n.id) {
+			n.was = m
+		}
 	}
 	v := w.visitOf(n, selfP, selfS)
 	n.self = *selfP
@@ -251,20 +254,32 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 	case err == nil && w.full && !m.XTime.IsZero():
 		begun.Dir, begun.Since = m.Dir, m.Since
 		op.must = true
+	case s.Mark == nil && !s.Native.IsZero():
+		// It has what classic gsyncd brings. After a kill nothing may vouch for
+		// what that does not bring.
+		begun.Since = sdk.Time{}
 	case s.Mark == nil && w.Session.Adopted:
 	default:
 		return
 	}
-	op.op = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode()}
+	op.op = sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode(), Native: s.Native}
 	w.ops = append(w.ops, op)
 	w.opsFirst = true
 }
 
 // namesMissing reports whether e may have names that the pass did not see,
-// because some directory could not be listed. It is mirrored for what is known,
+// because some directory could not be listed, or need not be. It is mirrored for what is known,
 // but nothing may vouch for that.
 func (w *walker) namesMissing(e *sdk.Entry) bool {
-	return w.pass.Unlisted > 0 && e.Type == sdk.TypeRegular && e.Nlink > 1 && len(w.Marker.Links(e.ID)) < int(e.Nlink)
+	if w.pass.NamesKnown && w.pass.Unlisted == 0 || e.Type != sdk.TypeRegular || e.Nlink < 2 || len(w.Marker.Links(e.ID)) >= int(e.Nlink) {
+		return false
+	}
+	if !w.pass.NamesKnown {
+		w.mu.Lock()
+		w.nameless, w.again = true, true
+		w.mu.Unlock()
+	}
+	return true
 }
 
 // visitOf says how far equal looks count in n.
@@ -274,6 +289,9 @@ func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
 	}
 	v := crawl.NewVisit(selfS.Mark, selfP.ID, w.pass.Beacon.Now, w.full)
 	v.Xattrs = w.full
+	if v.Trust == crawl.TrustLooks && !selfS.Native.IsZero() {
+		v.Since = sdk.Time{Sec: int64(selfS.Native.Sec) - nativeSlack}
+	}
 	w.mu.Lock()
 	part, ok := w.partial[n.id]
 	w.mu.Unlock()

@@ -35,6 +35,7 @@ type Supervisor struct {
 // of mirror.Mirror.Run, or of ctx. A mirror that runs for good never gives up: it says what
 // is wrong and tries again.
 func (s *Supervisor) Run(ctx context.Context) error {
+	said := ""
 	for attempt := 1; ; attempt++ {
 		began := s.Clock()
 		err := s.attempt(ctx)
@@ -49,7 +50,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if s.Clock().Sub(began) > s.Mirror.Retry.Max {
-			attempt = 1 // it ran well in between
+			attempt, said = 1, "" // it ran well in between
 		}
 		if s.enough(attempt, err) {
 			s.Tracker.SetState(report.Failed, err)
@@ -57,7 +58,12 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		wait := s.wait(attempt)
 		s.Tracker.SetState(report.Restarting, err)
-		s.Logger.Error("the mirror stopped and will be tried again", "error", err, "wait", wait)
+		level := slog.LevelError
+		if sdk.KindOf(err) == sdk.KindTransient && err.Error() == said {
+			level = slog.LevelDebug // it waits for something, such as its upstream, and that was said
+		}
+		said = err.Error()
+		s.Logger.Log(ctx, level, "the mirror stopped and will be tried again", "error", err, "wait", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -137,12 +143,11 @@ func (s *Supervisor) attempt(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, mv.Close()) }()
 	m := mirror.New(mirror.Config{
 		Source: sides.Source, Target: sides.Target,
-		Marker: index,
-		Detector: marker.NewScanDetector(marker.ScanPace{
-			Interval: s.Mirror.Schedule.Interval, Share: s.Mirror.Schedule.IdleShare,
-		}),
-		Mover: mv,
-		Keep:  s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
+		Marker:   index,
+		Detector: s.detector(sides.Source, index),
+		Mover:    mv,
+		Sweep:    s.Mirror.Schedule.Sweep,
+		Keep:     s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
 		Retry:   mirror.Retry{Min: s.Mirror.Retry.Min, Max: s.Mirror.Retry.Max, Attempts: s.attempts()},
 		Session: session,
 		SaveSession: func(v mirror.Session) error {
@@ -155,4 +160,14 @@ func (s *Supervisor) attempt(ctx context.Context) (err error) {
 		Tracker: s.Tracker, Logger: s.Logger, Clock: s.Clock,
 	})
 	return m.Run(ctx, s.Options)
+}
+
+// detector says when to look at the primary. When to look at all of one with native
+// xtimes the mirror says, which knows when it last compared both sides.
+func (s *Supervisor) detector(src sdk.Source, index *marker.Marker) mirror.Detector {
+	every := s.Mirror.Schedule
+	if src.Info().Features&sdk.HasNative == 0 {
+		return marker.NewScanDetector(marker.ScanPace{Interval: every.Interval, Share: every.IdleShare})
+	}
+	return marker.NewNativeDetector(src, marker.NativePace{Interval: min(every.Interval, marker.DefaultPoll), Share: every.IdleShare}, index.Swept())
 }

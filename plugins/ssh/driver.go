@@ -56,6 +56,7 @@ func (d *driver) Describe() sdk.Descriptor {
 	return sdk.Descriptor{
 		Name: "ssh", Version: Version, Schemes: []string{"ssh"},
 		Roles:  []sdk.Role{sdk.Primary, sdk.Secondary},
+		Native: true, // what is at the far end may have
 		Schema: settingsSchema(),
 	}
 }

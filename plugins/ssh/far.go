@@ -56,7 +56,7 @@ func newFar(ctx context.Context, r *route, req sdk.OpenRequest, log *slog.Logger
 		return nil, err
 	}
 	// The agent opens the URL that it was started with and no other.
-	f.request = sdk.OpenRequest{Address: sdk.Address{Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey}
+	f.request = sdk.OpenRequest{Address: sdk.Address{Rest: r.inner}, Role: req.Role, MarkKey: req.MarkKey, Volume: req.Volume}
 	if len(r.settings) == 0 {
 		// What the driver says of itself is then of no use, and costs a round trip.
 		f.driver = f.stream.Undescribed()

@@ -14,7 +14,7 @@ func driverToWire(d sdk.Descriptor) (*wirepb.DriverDescriptor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode schema: %w", err)
 	}
-	out := &wirepb.DriverDescriptor{Name: []byte(d.Name), Version: []byte(d.Version), Schema: data}
+	out := &wirepb.DriverDescriptor{Name: []byte(d.Name), Version: []byte(d.Version), Native: d.Native, Schema: data}
 	for _, s := range d.Schemes {
 		out.Schemes = append(out.Schemes, []byte(s))
 	}
@@ -25,7 +25,7 @@ func driverToWire(d sdk.Descriptor) (*wirepb.DriverDescriptor, error) {
 }
 
 func driverFromWire(m *wirepb.DriverDescriptor) (sdk.Descriptor, error) {
-	d := sdk.Descriptor{Name: string(m.Name), Version: string(m.Version)}
+	d := sdk.Descriptor{Name: string(m.Name), Version: string(m.Version), Native: m.Native}
 	if err := validWord(d.Name); err != nil {
 		return d, fmt.Errorf("name: %w", err)
 	}

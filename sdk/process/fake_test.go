@@ -23,7 +23,7 @@ func newFakeDriver(log *slog.Logger) sdk.Driver { return &fakeDriver{log: log} }
 
 func (d *fakeDriver) Describe() sdk.Descriptor {
 	return sdk.Descriptor{
-		Name: "fake", Version: "1", Schemes: []string{"fake"}, Roles: []sdk.Role{sdk.Primary, sdk.Secondary},
+		Name: "fake", Version: "1", Schemes: []string{"fake"}, Roles: []sdk.Role{sdk.Primary, sdk.Secondary}, Native: true,
 		Schema: schema.Schema{
 			{Name: "entries", Type: schema.Count, Default: int64(10), Doc: "Entries of each directory."},
 			{Name: "bytes", Type: schema.Size, Default: int64(1 << 20), Doc: "Size of each file."},

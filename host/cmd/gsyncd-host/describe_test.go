@@ -15,6 +15,9 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
+// volumeLock stays in the root of a Gluster volume that was a secondary.
+const volumeLock = sdk.ReservedPrefix + "lock"
+
 // describe renders a tree with what a mirror has to keep, one line an entry, in
 // a way that owes nothing to the program.
 func describe(root string) (string, error) {
@@ -27,6 +30,9 @@ func describe(root string) (string, error) {
 		rel, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
+		}
+		if rel == volumeLock {
+			return nil
 		}
 		line, ino, err := describeOne(path)
 		if err != nil {
@@ -91,7 +97,7 @@ func describeOne(path string) (line string, ino uint64, err error) {
 // leftovers lists the program's own names in a tree.
 func leftovers(root string) (left []string, err error) {
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && sdk.Reserved(d.Name()) {
+		if err == nil && sdk.Reserved(d.Name()) && path != filepath.Join(root, volumeLock) {
 			left = append(left, path)
 		}
 		return err

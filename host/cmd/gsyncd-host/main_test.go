@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 )
 
 // selfExec is how the program calls itself to serve a plugin.
@@ -21,7 +24,23 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	moreAtOnce()
-	testscript.Main(m, map[string]func(){programName: main})
+	testscript.Main(withLab{m}, map[string]func(){programName: main})
+}
+
+// glusterLab is the Gluster that tests share; it starts with the first that asks.
+var glusterLab glusterlab.Shared //nolint:gochecknoglobals // TestMain must end what a test started
+
+// withLab ends the lab after the tests.
+type withLab struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (w withLab) Run() int {
+	code := w.M.Run()
+	if err := glusterLab.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	return code
 }
 
 // moreAtOnce runs more tests at the same time than there are processors: for most

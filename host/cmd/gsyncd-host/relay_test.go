@@ -26,6 +26,12 @@ func newRelay(t *testing.T, server string, delay time.Duration) *relay {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
+	return relayFrom(t, l, server, delay)
+}
+
+// relayFrom is newRelay with the listener given.
+func relayFrom(t *testing.T, l net.Listener, server string, delay time.Duration) *relay {
+	t.Helper()
 	r := &relay{listener: l, server: server, delay: delay, holds: make(chan struct{})}
 	close(r.holds)
 	go r.serve()

@@ -84,7 +84,7 @@ func newSSHDAs(t *testing.T, pl *place, change func(*sshd, *exec.Cmd)) *sshd {
 		"KbdInteractiveAuthentication no", "MaxStartups 100",
 		// The home is the test's, so that no start-up file of the user's shell
 		// counts, and so is the one gsyncd-host in the PATH.
-		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin HOME=" + pl.dir + " XDG_RUNTIME_DIR=" + runtime, "",
+		"SetEnv PATH=" + pl.bin() + ":/usr/bin:/bin:/usr/sbin:/sbin HOME=" + pl.dir + " XDG_RUNTIME_DIR=" + runtime, "",
 	}, "\n"))
 	cmd := exec.Command(program, "-D", "-e", "-f", config)
 	if change != nil {

@@ -280,7 +280,8 @@ type DriverDescriptor struct {
 	Version       []byte                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	Schemes       [][]byte               `protobuf:"bytes,3,rep,name=schemes,proto3" json:"schemes,omitempty"`
 	Roles         []uint32               `protobuf:"varint,4,rep,packed,name=roles,proto3" json:"roles,omitempty"`
-	Schema        []byte                 `protobuf:"bytes,5,opt,name=schema,proto3" json:"schema,omitempty"` // JSON, as sdk/schema writes it
+	Schema        []byte                 `protobuf:"bytes,5,opt,name=schema,proto3" json:"schema,omitempty"`  // JSON, as sdk/schema writes it
+	Native        bool                   `protobuf:"varint,6,opt,name=native,proto3" json:"native,omitempty"` // its sources may have native xtimes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +349,13 @@ func (x *DriverDescriptor) GetSchema() []byte {
 		return x.Schema
 	}
 	return nil
+}
+
+func (x *DriverDescriptor) GetNative() bool {
+	if x != nil {
+		return x.Native
+	}
+	return false
 }
 
 type TransferDescriptor struct {
@@ -2254,13 +2262,14 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\tattribute\x18\x02 \x01(\fR\tattribute\x12\x18\n" +
 	"\asummary\x18\x03 \x01(\fR\asummary\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\fR\x06detail\x12\x10\n" +
-	"\x03ask\x18\x05 \x01(\fR\x03ask\"\x88\x01\n" +
+	"\x03ask\x18\x05 \x01(\fR\x03ask\"\xa0\x01\n" +
 	"\x10DriverDescriptor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\fR\aversion\x12\x18\n" +
 	"\aschemes\x18\x03 \x03(\fR\aschemes\x12\x14\n" +
 	"\x05roles\x18\x04 \x03(\rR\x05roles\x12\x16\n" +
-	"\x06schema\x18\x05 \x01(\fR\x06schema\"\x88\x01\n" +
+	"\x06schema\x18\x05 \x01(\fR\x06schema\x12\x16\n" +
+	"\x06native\x18\x06 \x01(\bR\x06native\"\x88\x01\n" +
 	"\x12TransferDescriptor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\fR\aversion\x12\x16\n" +

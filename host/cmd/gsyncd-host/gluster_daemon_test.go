@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
+)
+
+// quick has a mirror try again, and look, at once.
+const quick = "retry {\n min = \"100ms\"\n max = \"500ms\"\n}\n schedule { interval = \"100ms\" }\n"
+
+// TestGlusterComesBack: a running mirror outlives all that can happen to a
+// volume, says what it is, and goes on by itself. Nothing is deleted meanwhile.
+func TestGlusterComesBack(t *testing.T) {
+	t.Parallel()
+	labFor(t)
+	lab := glusterlab.New(t, glusterlab.Options{}) // whose glusterd can be ended
+	p := &vol{Volume: lab.Volume(t, "back", glusterlab.Dist2)}
+	pl := newGlusterPlace(t, nil, nil)
+	url := lab.Server() + ":back"
+	h := pl.start(t, "-c", pl.glusterConfig(t, url, pl.s, quick))
+	says := func(what string) {
+		t.Helper()
+		before := h.said(what)
+		h.until("it says "+what, func() bool { return h.said(what) > before })
+	}
+	says("gluster volume set back geo-replication.indexing on")
+	p.Index(t, true)
+	p.dir = p.MountWith(t, "--acl", "--attribute-timeout=0", "--entry-timeout=0", "--xlator-option=*-md-cache.md-cache-timeout=0")
+	pl.p = p.dir
+	write := func(name string) {
+		t.Helper()
+		for i := range 8 { // so that each brick has some
+			pl.write(t, "d/"+name+strconv.Itoa(i), []byte(name))
+		}
+	}
+	write("first")
+	pl.arrives(t, h, "what was there when the index was turned on")
+	held := func() {
+		t.Helper()
+		for i := range 8 {
+			_, err := os.Stat(filepath.Join(pl.s, "d", "first"+strconv.Itoa(i)))
+			check(t, err)
+		}
+	}
+
+	p.KillBrick(t, 1)
+	says("a part of the volume is not there")
+	held()
+	p.RestartBrick(t, 1)
+	write("after one brick")
+	pl.arrives(t, h, "a change after one brick was gone")
+
+	p.KillBrick(t, 0)
+	p.KillBrick(t, 1)
+	says("not connected")
+	held()
+	p.RestartBrick(t, 0)
+	write("after all bricks")
+	pl.arrives(t, h, "a change after all bricks were gone")
+
+	p.Stop(t)
+	says("not connected")
+	held()
+	p.Start(t)
+	write("after the volume was stopped")
+	pl.arrives(t, h, "a change after the volume was stopped")
+
+	lab.StopGlusterd(t)
+	write("without glusterd")
+	pl.arrives(t, h, "a change while glusterd is gone")
+	h.stop(syscall.SIGTERM)
+	pl.clean(t)
+
+	h = pl.start(t, "-c", pl.glusterConfig(t, url, pl.s, quick))
+	says("glusterd does not answer on " + lab.Server())
+	lab.StartGlusterd(t)
+	write("last")
+	pl.arrives(t, h, "a change after glusterd was gone")
+
+	// What does the mounting is killed under the mirror.
+	for _, m := range pl.find(t, mountProc) {
+		m.signal(syscall.SIGKILL)
+	}
+	write("after the mount was gone")
+	pl.arrives(t, h, "a change after the mount was gone")
+	h.stop(syscall.SIGTERM)
+	pl.clean(t)
+}

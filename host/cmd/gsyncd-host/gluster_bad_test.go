@@ -47,7 +47,7 @@ func TestGlusterBadInput(t *testing.T) {
 		{name: "no fuse", primary: plain.short(), code: 2, want: "modprobe fuse", change: func(pl *place, t *testing.T, cmd *exec.Cmd) {
 			// In its own view of the machine /dev has the least.
 			script := "mount -t tmpfs dev /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 && exec \"$0\" \"$@\""
-			cmd.Args = append([]string{"-c", script, programName}, cmd.Args[1:]...)
+			cmd.Args = append([]string{"sh", "-c", script, programName}, cmd.Args[1:]...)
 			pl.viaShell(t, cmd)
 			cmd.Args = append([]string{"unshare", "-m", cmd.Path}, cmd.Args...)
 			var err error

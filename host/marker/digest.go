@@ -109,6 +109,16 @@ func (d *digester) age(e *sdk.Entry) byte {
 	return 0
 }
 
+// marked notes a directory whose native xtime is too young: a storage that keeps
+// xtimes may show what it caches of attributes as they were just before. The
+// window is at least as long as it does.
+func (d *digester) marked(x sdk.NativeXTime) {
+	t := sdk.Time{Sec: int64(x.Sec), Nsec: min(x.Usec, 999_999) * 1000}
+	if t.Compare(d.young) > 0 && t.Compare(d.future) <= 0 {
+		d.racy = true
+	}
+}
+
 // done ends the directory.
 func (d *digester) done() (sum digest, racy bool) {
 	d.h.Write(d.buf)

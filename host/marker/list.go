@@ -24,6 +24,9 @@ func (w *walk) BeginDir(i int, self *sdk.Entry) error {
 	took := time.Since(w.began)
 	w.dig.reset(w.young, w.pass.Beacon.Now.Add(int64(took+futureSlack)))
 	w.dig.self(self)
+	if w.native {
+		w.dig.marked(self.Native)
+	}
 	w.native0, w.entries, w.bytes = self.Native, 0, 0
 	w.links.reset()
 	return nil

@@ -29,7 +29,7 @@ func TestVolumeMarkOutlastsALongTurn(t *testing.T) {
 				case sdk.OpSync:
 					if !waited {
 						waited = true
-						time.Sleep(5 * time.Minute)
+						<-time.After(5 * time.Minute)
 					}
 				}
 			}
@@ -37,7 +37,7 @@ func TestVolumeMarkOutlastsALongTurn(t *testing.T) {
 		}, sync: func(next func() error) error {
 			if !waited {
 				waited = true
-				time.Sleep(5 * time.Minute)
+				<-time.After(5 * time.Minute)
 			}
 			return next()
 		}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,27 @@ func TestDaemonBacksOffAndNeverGivesUp(t *testing.T) {
 			if at[i] != want*time.Second {
 				t.Errorf("try %d after %v, want %v s", i+1, at[i], int(want))
 			}
+		}
+	})
+}
+
+// A mirror that waits for its upstream says so once, and goes on trying.
+func TestWaitingIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		tries := 0
+		s := supervisor(func(context.Context) (*Sides, error) {
+			tries++
+			return nil, &sdk.Error{Kind: sdk.KindTransient, Op: "open", Msg: "waits for its upstream"}
+		}, mirror.Options{})
+		var out strings.Builder
+		s.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		if err := s.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("ended with %v", err)
+		}
+		if said := strings.Count(out.String(), "waits for its upstream"); said != 1 || tries < 300 {
+			t.Errorf("said %d times in %d tries", said, tries)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package gluster
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -90,6 +91,10 @@ func (p *primary) identity(_ context.Context, found sdk.Identity) (sdk.Identity,
 	return found, nil
 }
 
+// cacheAge is how long a mount may show attributes and data as they were: its
+// caches keep both for a second. Xtimes and names are never cached.
+const cacheAge = 1200 * time.Millisecond
+
 // beacon reads this machine's clock: changes are stamped by the clocks of the
 // machines that make them.
 func (p *primary) beacon(context.Context) (sdk.Beacon, error) {
@@ -101,5 +106,5 @@ func (p *primary) beacon(context.Context) (sdk.Beacon, error) {
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &ts); err != nil {
 		return sdk.Beacon{}, sdk.NewError("read clock", "", err)
 	}
-	return sdk.Beacon{Now: sdk.Time{Sec: ts.Sec, Nsec: uint32(ts.Nsec)}, Window: p.set.skew, Index: m}, nil
+	return sdk.Beacon{Now: sdk.Time{Sec: ts.Sec, Nsec: uint32(ts.Nsec)}, Window: p.set.skew + cacheAge, Index: m}, nil
 }

@@ -93,7 +93,9 @@ func TestGlusterFromDirectory(t *testing.T) {
 	check(t, unix.Setxattr(lossy, "system.posix_acl_default", acl(), 0))
 	check(t, unix.Setxattr(filepath.Join(lossy, "f"), "trusted.mine", []byte("x"), 0))
 	h := pl.run(t, 0, pl.p, s.short())
-	t.Log(h.stdout.String(), h.stderr.String())
+	if h.said("access control lists cannot be kept") != 1 {
+		t.Errorf("what is lost is not said once:\n%s", h.stderr.String())
+	}
 	pl.clean(t)
 	s.unmounted(t)
 }

@@ -60,6 +60,17 @@ func keeps(t *testing.T, root, prefix string) func() {
 	return stop
 }
 
+// back waits until the test's own mount has found all bricks again.
+func (v *vol) back(t *testing.T) {
+	t.Helper()
+	for i := range v.Bricks() {
+		poll(t, "the test's own mount finds the bricks", func() bool {
+			b, err := os.ReadFile(filepath.Join(v.dir, fmt.Sprintf(".meta/graphs/active/%s-client-%d/private", v.Name(), i)))
+			return err == nil && strings.Contains(string(b), "connected = 1")
+		})
+	}
+}
+
 // TestGlusterBrickDies kills a brick of a distributed primary: while the mirror is
 // not there yet, in the middle of the first crawl, and of a turn that has much to
 // delete. Listings are then short of half the files without a word.
@@ -80,6 +91,7 @@ func TestGlusterBrickDies(t *testing.T) {
 		t.Error("something was copied of half a volume")
 	}
 	p.RestartBrick(t, 0)
+	p.back(t)
 
 	h.until("the first crawl is on its way", func() bool { return files(pl.s, "") > 20 })
 	t.Logf("killed after %d of %d files", files(pl.s, ""), 8*(kept+gone))
@@ -88,6 +100,7 @@ func TestGlusterBrickDies(t *testing.T) {
 	p.KillBrick(t, 1)
 	h.until("it says that the other brick is down", func() bool { return h.said(down) > said })
 	p.RestartBrick(t, 1)
+	p.back(t)
 	pl.arrives(t, h, "the first crawl after all")
 	stop()
 
@@ -101,6 +114,7 @@ func TestGlusterBrickDies(t *testing.T) {
 	p.KillBrick(t, 1)
 	h.until("it says so once more", func() bool { return h.said(down) > said })
 	p.RestartBrick(t, 1)
+	p.back(t)
 	pl.arrives(t, h, "the deletions after all")
 	stop()
 	h.stop(syscall.SIGTERM)
@@ -128,6 +142,7 @@ func TestGlusterCopyDies(t *testing.T) {
 			check(t, os.Rename(filepath.Join(pl.p, "kept2/f2"), filepath.Join(pl.p, "kept2/g2")))
 			pl.arrives(t, h, "a change with a brick less")
 			p.RestartBrick(t, 1)
+			p.back(t)
 			p.HealFull(t)
 			pl.write(t, "kept3/f3", []byte("a change with all of them"))
 			pl.arrives(t, h, "a change with all of them")
@@ -163,6 +178,7 @@ func TestGlusterSecondaryBrickDies(t *testing.T) {
 				check(t, os.Remove(filepath.Join(pl.p, fmt.Sprintf("d%d/f5", i))))
 				h.until("it says that it cannot go on", func() bool { return h.said("will be tried again") > i })
 				s.RestartBrick(t, brick)
+				s.back(t)
 			}
 			h.until("it says that all is well", func() bool { return h.said(`msg="in sync"`) > 0 })
 			if !pl.inSync(t) {

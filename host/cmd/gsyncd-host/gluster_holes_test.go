@@ -112,10 +112,7 @@ func TestGlusterHoleSwept(t *testing.T) {
 			defer f.Close()
 			v.KillBrick(t, 0)
 			v.RestartBrick(t, 0)
-			poll(t, "the mount finds the brick", func() bool {
-				var st unix.Statfs_t // asks about no entry
-				return unix.Fstatfs(int(f.Fd()), &st) == nil
-			})
+			v.back(t)
 			v.unmarked(t, "d/e/f", []string{"", "d", "d/e"}, func() {
 				_, err := f.WriteString("other")
 				check(t, errors.Join(err, f.Sync()))
@@ -178,6 +175,7 @@ func TestGlusterHoleHealed(t *testing.T) {
 			h.stop(syscall.SIGTERM)
 			overwrite(t, filepath.Join(pl.p, "d/e/f"), "third")
 			p.RestartBrick(t, 1)
+			p.back(t)
 			p.HealFull(t)
 			if file, dir := p.stamp(t, "d/e/f", 0, 1), p.stamp(t, "d/e", 0, 1); file <= dir {
 				t.Errorf("healing marked the directory too (%d, the file %d): no hole", dir, file)

@@ -73,6 +73,12 @@ func TestGlusterMirrors(t *testing.T) {
 		pl.once(t, m.primary, m.secondary)
 	}
 	compare()
+
+	// What no other volume could keep, a directory does.
+	check(t, os.Mkdir(filepath.Join(pop.dir, "lists"), 0o755))
+	check(t, unix.Setxattr(filepath.Join(pop.dir, "lists"), "system.posix_acl_default", acl(), 0))
+	pl.once(t, ":pop", data)
+	sameTrees(t, pop.dir, data)
 }
 
 // TestGlusterFromDirectory mirrors a directory to a volume. What an auxiliary mount

@@ -22,13 +22,13 @@ func (w *walk) listed(r ref) {
 	w.pass.Dirs++
 	w.single += w.bytes
 	m.tree.count(n, w.entries, w.bytes)
-	if w.native {
-		w.natives = append(w.natives, nativeRead{r, w.native0})
-	}
 	for c := n.kid; c != 0; c = m.tree.at(c).next {
 		k := m.tree.at(c)
 		if _, again := m.missing[c]; !again && k.seen != w.seen && !k.is(flagGhost) {
 			m.missing[c] = w.seen
+			k.flags |= flagHole // a restart forgets what is missing, and asks again
+			m.pending[c] = struct{}{}
+			m.record(c, true)
 		}
 	}
 	w.save(r, differs || was&flagsKept != n.flags&flagsKept, differs)

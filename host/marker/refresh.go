@@ -124,7 +124,7 @@ func (m *Marker) complete(w *walk) {
 	}
 	for _, read := range slices.Backward(w.natives) {
 		n := m.tree.at(read.dir)
-		if n.knows(read.native) || n.id.IsZero() || n.is(flagHole) {
+		if n.knows(read.native) || n.id.IsZero() || n.is(flagHole|flagAgain) {
 			continue
 		}
 		n.native = read.native

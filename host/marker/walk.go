@@ -52,6 +52,7 @@ type walk struct {
 	native0 sdk.NativeXTime // read before its listing
 	entries uint32
 	bytes   int64
+	unseen  bool // one of its entries could not be described
 	links   linkBatch
 }
 

@@ -109,11 +109,11 @@ func history(t *testing.T, seed uint64, steps int) {
 		}
 	}()
 	for range steps {
+		if h.quiet && rng.IntN(2) == 0 {
+			h.s.drift(h.p) // while each directory is where the other side has it
+		}
 		for range 1 + rng.IntN(12) {
 			h.p.step()
-		}
-		if h.quiet && rng.IntN(2) == 0 {
-			h.s.drift(h.p)
 		}
 		h.tape.take("P", h.p)
 		h.tape.take("S", h.s)

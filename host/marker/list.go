@@ -27,7 +27,7 @@ func (w *walk) BeginDir(i int, self *sdk.Entry) error {
 	if w.native {
 		w.dig.marked(self.Native)
 	}
-	w.native0, w.entries, w.bytes = self.Native, 0, 0
+	w.native0, w.entries, w.bytes, w.unseen = self.Native, 0, 0, false
 	w.links.reset()
 	return nil
 }
@@ -49,6 +49,7 @@ func (w *walk) Entry(e *sdk.Entry) error {
 			w.find(e)
 		}
 	case e.Type == sdk.TypeUnknown:
+		w.unseen = true
 	case e.Nlink > 1 && !e.ID.IsZero():
 		w.links.add(e)
 	case e.Type == sdk.TypeRegular:
@@ -119,6 +120,8 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 	r := w.dirs[i]
 	if !w.open || w.other {
 		w.links.reset()
+	} else if w.native {
+		w.natives = append(w.natives, nativeRead{r, w.native0})
 	}
 	elsewhere := (err != nil || w.other) && w.elsewhere(i)
 	if !elsewhere {

@@ -52,6 +52,7 @@ type walk struct {
 	native0 sdk.NativeXTime // read before its listing
 	entries uint32
 	bytes   int64
+	unseen  bool // one of its entries could not be described
 	links   linkBatch
 }
 
@@ -59,7 +60,9 @@ type walk struct {
 // The one in the parent's listing is as right, but older: what came in between is
 // in the listing too, and would be looked for once more. A mark reaches a
 // directory before those above it, so what this one covers of a directory below
-// is in the entry of that directory, which is read later.
+// is in the entry of that directory, which is read later. Where a directory is
+// listed twice in a pass the first value counts: what was found below it then is
+// not looked at again.
 type nativeRead struct {
 	dir    ref
 	native sdk.NativeXTime

@@ -197,6 +197,9 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		return e
 	}
 	for a := range w.policy.Merge(n.path, v, listP, listS) {
+		if a.S == nil && s != nil && s.cut(i) {
+			continue // it may be there: made anew, it would be taken for empty
+		}
 		if err := w.take(ctx, n, a); err != nil {
 			return err
 		}
@@ -268,17 +271,17 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 }
 
 // namesMissing reports whether e may have names that the pass did not see,
-// because some directory could not be listed, or need not be. It is mirrored for what is known,
-// but nothing may vouch for that.
+// because some directory could not be listed, or need not be, or some entry
+// could not be described. It is mirrored for what is known, but nothing may vouch
+// for that.
 func (w *walker) namesMissing(e *sdk.Entry) bool {
-	if w.pass.NamesKnown && w.pass.Unlisted == 0 || e.Type != sdk.TypeRegular || e.Nlink < 2 || len(w.Marker.Links(e.ID)) >= int(e.Nlink) {
+	if w.pass.NamesKnown && w.pass.Unlisted+w.pass.Unseen == 0 || e.Type != sdk.TypeRegular || e.Nlink < 2 || len(w.Marker.Links(e.ID)) >= int(e.Nlink) {
 		return false
 	}
-	if !w.pass.NamesKnown {
-		w.mu.Lock()
-		w.nameless, w.again = true, true
-		w.mu.Unlock()
-	}
+	w.mu.Lock()
+	w.nameless = w.nameless || !w.pass.NamesKnown
+	w.again = w.again || !w.pass.NamesKnown || w.pass.Unseen > 0
+	w.mu.Unlock()
 	return true
 }
 

@@ -49,21 +49,23 @@ var fresh = []string{
 	"--xlator-option=*-nl-cache.pass-through=true",
 }
 
-// auxiliary are the options of the first mount. Paths must lead where they lead
-// now, also if they were changed through the second one a moment ago.
-var auxiliary = append([]string{"--client-pid=-1", "--attribute-timeout=0", "--entry-timeout=0"}, fresh...)
+// settled keeps names and attributes longer than is the custom, where nobody else
+// is expected to write. Listings show what is there all the same.
+var settled = []string{"--entry-timeout=5", "--attribute-timeout=5"}
 
 // newMounts mounts a volume in both ways, or says why that cannot be done.
 func newMounts(ctx context.Context, dir string, a address, role sdk.Role, set settings, log *slog.Logger) (*mount, error) {
 	options := []string{"--no-root-squash=yes", "--acl"}
 	if role == sdk.Primary {
 		options = append(options, fresh...)
+	} else {
+		options = append(options, settled...)
 	}
 	var data *mount
 	var derr error
 	var second sync.WaitGroup
 	second.Go(func() { data, derr = newMount(ctx, dir, a, options, set, log) })
-	m, err := newMount(ctx, dir, a, auxiliary, set, log)
+	m, err := newMount(ctx, dir, a, []string{"--client-pid=-1"}, set, log)
 	second.Wait()
 	switch {
 	case err == nil && derr == nil:

@@ -60,8 +60,7 @@ func OpenTarget(path string, o Options) (sdk.Target, error) {
 		p, err = t.probeTarget(&o)
 	}
 	if err != nil {
-		t.closeRoots()
-		return nil, err
+		return nil, errors.Join(err, t.closeRoots())
 	}
 	t.info = sdk.Info{Features: p.features, Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	if p.features&sdk.CanMarks != 0 {

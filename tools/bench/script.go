@@ -57,7 +57,9 @@ func (t *script) Failed() bool { return t.err != nil }
 func (t *script) Log(args ...any) { fmt.Fprintln(t.log, args...) }
 
 // Error implements testing.TB.
-func (t *script) Error(args ...any) { t.err = errors.Join(t.err, fmt.Errorf("%s", fmt.Sprint(args...))) }
+func (t *script) Error(args ...any) {
+	t.err = errors.Join(t.err, fmt.Errorf("%s", fmt.Sprint(args...)))
+}
 
 // Errorf implements testing.TB.
 func (t *script) Errorf(format string, args ...any) {

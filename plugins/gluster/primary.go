@@ -21,7 +21,7 @@ type primary struct {
 
 // whole fails if a part of the volume is not there.
 func (m *mount) whole() error {
-	b, err := readBricks(m.place.mount(), m.volume)
+	b, err := readBricks(m.tree(), m.volume)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (m *mount) whole() error {
 // guardBricks fails if a part of the volume is not there, and again if it was not
 // in between.
 func (m *mount) guardBricks() (again func() error, err error) {
-	before, err := readBricks(m.place.mount(), m.volume)
+	before, err := readBricks(m.tree(), m.volume)
 	if err == nil {
 		err = before.err()
 	}
@@ -39,7 +39,7 @@ func (m *mount) guardBricks() (again func() error, err error) {
 		return nil, err
 	}
 	return func() error {
-		after, err := readBricks(m.place.mount(), m.volume)
+		after, err := readBricks(m.tree(), m.volume)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (p *primary) guard(d *localfs.Dir) (func() error, error) {
 		return nil, err
 	}
 	again := func() error {
-		if err := readXTime(d.FD(), p.xtime); err != nil {
+		if err := readXTime(d, p.xtime); err != nil {
 			return err
 		}
 		return bricks()

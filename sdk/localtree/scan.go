@@ -44,10 +44,11 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	defer d.Close()
-	again, err := t.guard(d)
+	again, done, err := t.guard(d)
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
+	defer done()
 	self, err := d.Stat()
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
@@ -96,12 +97,20 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 	return sink.EndDir(i, sdk.NewError("list", p, again()))
 }
 
-// guard asks whether all of d can be seen.
-func (t *tree) guard(d *localfs.Dir) (again func() error, err error) {
+// guard asks whether all of d can be seen. again does so until done is called.
+func (t *tree) guard(d *localfs.Dir) (again func() error, done func(), err error) {
 	if t.set.Guard == nil {
-		return func() error { return nil }, nil
+		return func() error { return nil }, func() {}, nil
 	}
-	return t.set.Guard(d)
+	m, done, err := t.beside(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	if again, err = t.set.Guard(m); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return again, done, nil
 }
 
 func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Fields, e *sdk.Entry) error {

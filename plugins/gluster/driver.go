@@ -135,7 +135,7 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (_ sdk.Sou
 		m.log.Info("the volume is a secondary: it is mirrored by the xtimes of its upstream", "upstream", s.index.Volume.String())
 	}
 	return localtree.OpenSource(m.place.mount(), localtree.Options{
-		Logger: m.log, Jobs: set.jobs, Volume: s.index.Volume, Hidden: glusters,
+		Logger: m.log, Jobs: set.jobs, Volume: s.index.Volume, CtimeLags: true, Hidden: glusters,
 		Identity: s.identity, Beacon: s.beacon, Guard: s.guard,
 		Closed: func() error { m.close(); return nil },
 	})

@@ -28,6 +28,9 @@ type Options struct {
 	// "trusted.glusterfs.<volume>.xtime" of directories, as Gluster and the classic
 	// gsyncd have it. A source reads them; a target keeps them too, if it can.
 	Volume sdk.UUID
+	// CtimeLags says that not every change of a directory's attributes moves its
+	// change time. What is listed as that is then the native xtime if it is later.
+	CtimeLags bool
 	// Hidden tells by their names which entries of the root are not listed: those
 	// that the filesystem or the driver keeps there for itself. Nil means none.
 	Hidden func(name string) bool

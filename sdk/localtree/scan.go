@@ -53,8 +53,14 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	self.Mount = !t.set.CrossMounts && d.Place() != t.root.Place()
+	if t.set.CtimeLags {
+		fields |= sdk.FieldNative
+	}
 	if err := t.describe(d, &self, fields); err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
+	if x := (sdk.Time{Sec: int64(self.Native.Sec), Nsec: self.Native.Usec * 1000}); t.set.CtimeLags && self.Native.Usec < 1e6 && x.Compare(self.Ctime) > 0 {
+		self.Ctime = x
 	}
 	if err := sink.BeginDir(i, &self); err != nil {
 		return err

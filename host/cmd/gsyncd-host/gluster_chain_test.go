@@ -111,7 +111,11 @@ func TestGlusterChain(t *testing.T) {
 			up.clean(t)
 			down.clean(t)
 
+			// Its change time is not moved by that, and was long ago for either mirror.
+			check(t, unix.Setxattr(filepath.Join(pop.dir, "logs"), "user.later", []byte("x"), 0))
 			both := newGlusterPlace(t, pop, moz)
+			both.state = up.state
+			check(t, os.Rename(filepath.Join(down.state, "m0"), filepath.Join(up.state, "m1")))
 			h := both.start(t, "-c", both.chainConfig(t, first, second))
 			both.write(t, "both/in one file", []byte("declared"))
 			both.arrives(t, h, "a change while both run in one process")
@@ -179,9 +183,10 @@ func TestGlusterChainIndexReset(t *testing.T) {
 func TestGlusterChainUpstreams(t *testing.T) {
 	t.Parallel()
 	pop, yow := newVol(t, "upop", glusterlab.One, true), newVol(t, "uyow", glusterlab.One, true)
-	pl := newGlusterPlace(t, yow, nil)
+	moz := newVol(t, "umoz", glusterlab.One, false)
+	pl := newGlusterPlace(t, yow, moz)
 	pl.write(t, "f", []byte("f"))
-	config := pl.chainConfig(t, [2]string{yow.URL(), pl.s})
+	config := pl.chainConfig(t, [2]string{yow.URL(), moz.URL()})
 	says := func(want string) {
 		t.Helper()
 		h := pl.run(t, 1, "-c", config)
@@ -255,7 +260,7 @@ func TestGlusterChainFromTree(t *testing.T) {
 	yow, moz := newVol(t, "tyow", glusterlab.Dist2, true), newVol(t, "tmoz", glusterlab.One, false)
 	yow.Set(t, "geo-replication.ignore-pid-check", "on")
 	pl := newGlusterPlace(t, nil, moz)
-	pl.write(t, "d/f", []byte("f"))
+	pl.write(t, "f", []byte("f"))
 	h := pl.start(t, "-c", pl.chainConfig(t, [2]string{pl.p, yow.URL()}, [2]string{yow.URL(), moz.URL()}))
 	for _, o := range operations() {
 		check(t, o.do(func(name string) string { return filepath.Join(pl.p, name) }))

@@ -54,9 +54,8 @@ func asClassic(t *testing.T, root string) (dirs []string) {
 func TestGlusterTakeOver(t *testing.T) {
 	t.Parallel()
 	pop := newVol(t, "kpop", glusterlab.One, true)
-	oddTree(t, pop.dir)
-	for _, name := range []string{"d/deep/er", "open", "odd\nname", "bytes\xff\xfe", strings.Repeat("n", 255)} {
-		check(t, os.WriteFile(filepath.Join(pop.dir, name, "new"), []byte("new"), 0o644)) // marks all above
+	for _, o := range operations()[:5] {
+		check(t, o.do(func(name string) string { return filepath.Join(pop.dir, name) }))
 	}
 	native := pop.MountAux(t)
 	for _, c := range []struct {
@@ -64,8 +63,7 @@ func TestGlusterTakeOver(t *testing.T) {
 		layout glusterlab.Layout
 		keeps  bool
 	}{{"a directory", -1, true}, {"one brick", glusterlab.One, true}, {"distributed", glusterlab.Dist2, true}, {"dispersed", glusterlab.Disp3, false}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, func(t *testing.T) { // one by one: each ends all mounts of the primary
 			var s *vol
 			if c.layout >= 0 {
 				s = newVol(t, "k"+c.layout.String(), c.layout, false)

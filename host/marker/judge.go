@@ -35,12 +35,16 @@ func (w *walk) listed(r ref) {
 }
 
 // gone notes a directory that is not in its place any more. A partial pass goes
-// on to ask its parent.
+// on to ask its parent, unless that was asked after it was last found.
 func (w *walk) gone(r ref) {
-	n := w.m.tree.at(r)
+	m := w.m
+	n := m.tree.at(r)
 	n.flags |= flagHole
 	w.save(r, false, false)
-	if !w.full && n.parent != 0 {
+	if w.full || n.parent == 0 || m.lost(r) {
+		return
+	}
+	if p := m.tree.at(n.parent); p.listed != w.seen || !p.is(flagHole) {
 		w.due(n.parent)
 	}
 }
@@ -114,7 +118,9 @@ func (w *walk) due(r ref) {
 	m := w.m
 	switch {
 	case m.tree.at(r).listed == w.seen && !slices.Contains(w.dirs[min(w.ended+1, len(w.dirs)):], r):
+		m.tree.at(r).flags |= flagHole
 		m.pending[r] = struct{}{}
+		m.record(r, true) // outlasts a restart: nothing else leads there
 		w.pass.Racy = true
 	case !w.full:
 		m.pending[r] = struct{}{}

@@ -130,6 +130,8 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 		w.stack = append(w.stack, r)
 	case err == nil && !w.other:
 		w.listed(r)
+	case w.m.tree.at(r).seen != w.seen:
+		w.gone(r) // an earlier pass found it: its parent tells whether it is there
 	case (err == nil || err.Kind == sdk.KindNotExist || err.Kind == sdk.KindChanged) && !w.m.tree.at(r).is(flagHole):
 		// Gone since it was found. Its parent's digest has it, and so differs
 		// the next time. If it is there again by then, and gone once more, it is

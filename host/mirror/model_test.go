@@ -18,14 +18,19 @@ import (
 )
 
 // modelFlags choose what TestModel does: -seed replays one history, -steps makes
-// histories longer, -model.time goes on with new histories for that long, and
-// -model.still lets nothing change while a run goes on, so that a replay differs
-// only by what the mirror's own goroutines do.
+// histories longer, -model.time goes on with new histories for that long,
+// -model.native lets all of them be of primaries with native xtimes, -model.busy
+// lets the primary change during all runs in which things go wrong, and -model.still
+// lets nothing change while a run goes on, so that a replay differs only by what the
+// mirror's own goroutines do.
 type modelFlags struct {
 	seed  *uint64
 	steps *int
 	time  *time.Duration
 	still *bool
+
+	native *bool
+	busy   *bool
 }
 
 var model = modelFlags{
@@ -33,7 +38,14 @@ var model = modelFlags{
 	steps: flag.Int("steps", 12, "TestModel: rounds of a history"),
 	time:  flag.Duration("model.time", 6*time.Second, "TestModel: begin new histories for this long"),
 	still: flag.Bool("model.still", false, "TestModel: nothing changes during runs"),
+
+	native: flag.Bool("model.native", false, "TestModel: primaries with native xtimes only"),
+	busy:   flag.Bool("model.busy", false, "TestModel: something changes during all runs with faults"),
 }
+
+// nativeEvery is how many histories there are for one whose primary has native
+// xtimes.
+const nativeEvery = 3
 
 // TestModel lets trees change at random while everything that can fail does, and
 // kills the mirror at random; after that it must find its way to equal trees by
@@ -50,6 +62,9 @@ func TestModel(t *testing.T) {
 	end := time.Now().Add(*model.time)
 	for n := uint64(0); n < 2 || time.Now().Before(end); n++ {
 		seed := first + n
+		if *model.native {
+			seed = first - first%nativeEvery + n*nativeEvery
+		}
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { history(t, seed, *model.steps) })
 		if !ok {
 			return
@@ -83,7 +98,7 @@ func history(t *testing.T, seed uint64, steps int) {
 	h.p, h.s = newWorld(h.primary, rng), newWorld(h.secondary, rng)
 	h.retry = mirror.Retry{Min: time.Millisecond, Max: 2 * time.Millisecond, Attempts: 2}
 	h.rig.log = quietLog()
-	if seed%3 == 0 {
+	if seed%nativeEvery == 0 {
 		h.volume = newVolume(h.rig)
 	}
 	h.p.write(keepName, []byte("x"))
@@ -141,7 +156,7 @@ func (h *chronicle) faulty() {
 		f.syncBad = 0.5
 	}
 	h.streamed = h.rng.IntN(2) == 0
-	concurrent := h.rng.IntN(4) == 0 && !*model.still
+	concurrent := (h.rng.IntN(4) == 0 || *model.busy) && !*model.still
 	full := h.rng.IntN(8) == 0
 	h.tape.add("run with faults: rate %.2f kill %d gone %d sync %.1f streamed %v concurrent %v full %v", f.rate, f.killAt, f.goneAt, f.syncBad, h.streamed, concurrent, full)
 	defer func() {

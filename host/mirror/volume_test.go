@@ -78,10 +78,18 @@ func (v *volume) sourceHooks() *hooks {
 			return b, err
 		},
 		scan: func(req sdk.ScanRequest, sink sdk.ScanSink, next func(sdk.ScanRequest, sdk.ScanSink) error) error {
-			if req.Fields&sdk.FieldNative != 0 {
-				sink = &nativeSink{ScanSink: sink, dirs: req.Dirs, of: v.nativeOf}
+			if req.Fields&sdk.FieldNative == 0 {
+				return next(req, sink)
 			}
-			return next(req, sink)
+			// One by one: the driver lists several ahead of what the sink is told, and
+			// a native xtime is to be read before the listing.
+			for i, d := range req.Dirs {
+				s := &nativeSink{ScanSink: sink, from: i, dirs: req.Dirs[i : i+1], of: v.nativeOf}
+				if err := next(sdk.ScanRequest{Dirs: []sdk.Path{d}, Fields: req.Fields}, s); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		stat: func(paths []sdk.Path, fields sdk.Fields, next func() ([]sdk.Entry, error)) ([]sdk.Entry, error) {
 			var before []sdk.NativeXTime
@@ -258,6 +266,7 @@ func inode(t *testing.T, path string) uint64 {
 // nativeSink gives the rows of a scan their native xtimes.
 type nativeSink struct {
 	sdk.ScanSink
+	from int // the number of the first directory
 	dirs []sdk.Path
 	of   func(sdk.Path, *sdk.Entry) sdk.NativeXTime
 	open sdk.Path
@@ -267,8 +276,10 @@ func (s *nativeSink) BeginDir(i int, self *sdk.Entry) error {
 	s.open = s.dirs[i]
 	e := *self
 	e.Native = s.of(s.open, self)
-	return s.ScanSink.BeginDir(i, &e)
+	return s.ScanSink.BeginDir(s.from+i, &e)
 }
+
+func (s *nativeSink) EndDir(i int, err *sdk.Error) error { return s.ScanSink.EndDir(s.from+i, err) }
 
 func (s *nativeSink) Entry(e *sdk.Entry) error {
 	if e.Type != sdk.TypeDir || strings.HasPrefix(e.Name, sdk.ReservedPrefix) {

@@ -70,7 +70,7 @@ func (m *Mirror) sweepLater() { m.sweepNot = m.Clock().Add(m.Sweep / sweepAgain)
 // keepsMark reports whether a sweep found a directory to be just what its mark
 // says, so that nothing has to be written. The lock is held.
 func (t *turn) keepsMark(n *node) bool {
-	if !n.held() || n.changed() {
+	if !n.held() || n.mask != 0 || n.changed() {
 		return false
 	}
 	return !t.native || stampOf(t.nativeOf(n.id), n.native)

@@ -179,6 +179,7 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	n.self = *selfP
 	if selfS != nil {
 		n.mask = w.policy.MetaDiff(selfP, selfS, v.Xattrs)
+		n.differs = n.mask != 0
 		_, failed := v.Again[self]
 		if failed || v.Begun || !(v.Trust == crawl.TrustSince && selfP.Ctime.Compare(v.Since) < 0) {
 			n.mask = sdk.MetaAll

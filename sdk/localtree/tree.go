@@ -138,7 +138,7 @@ func (t *tree) describe(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) (err er
 			e.Mark = mark
 		}
 	}
-	if fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir && t.native != "" && !e.Mount {
+	if t.wantsNative(e, fields) {
 		// A part of the storage that is not there is an error, and not "none".
 		v, err := d.Xattr(e.Name, t.native)
 		if err != nil {
@@ -149,4 +149,11 @@ func (t *tree) describe(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) (err er
 		}
 	}
 	return nil
+}
+
+func (t *tree) wantsNative(e *sdk.Entry, fields sdk.Fields) bool {
+	if t.native == "" || e.Mount || e.Type == sdk.TypeUnknown {
+		return false
+	}
+	return fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir || fields&sdk.FieldEntryNative != 0
 }

@@ -58,7 +58,7 @@ func TestWhatIsDoneMovesTheStamp(t *testing.T) {
 	v.sh(nativeTree + "; ln d/1 g/link; ln d/e/2 d/f/hard")
 	v.age()
 	v.sync()
-	before, was := v.stampsOf()
+	_, was := v.stampsOf()
 	for d, x := range was {
 		if x.IsZero() {
 			t.Errorf("%s carries nothing", d)
@@ -80,6 +80,7 @@ func TestWhatIsDoneMovesTheStamp(t *testing.T) {
 			v.hidden = func(string) bool { return false }
 		}
 		v.sync() // what the hole is now is nothing new
+		var before map[string]string
 		before, was = v.stampsOf()
 		v.sh(c.sh)
 		if i > 2 {

@@ -99,7 +99,7 @@ func readXTime(d *localfs.Dir, attr string) error {
 	if mark == nil {
 		return &sdk.Error{Kind: sdk.KindTransient, Op: "read volume mark", Msg: errNotIndexed.Error() + " any more"}
 	}
-	if _, err := d.Xattr(".", attr); err != nil {
+	if _, err = d.Xattr(".", attr); err != nil {
 		return sdk.NewError("read xtime", "", err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +35,7 @@ type mount struct {
 	pid   int
 	ended chan struct{} // closed when the process has been reaped
 	root  unix.Stat_t   // what is at the mount point
+	seen  atomic.Pointer[bricks]
 }
 
 // fresh turns those caches off that a listing does not renew: a file that was

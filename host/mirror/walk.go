@@ -194,6 +194,7 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	}
 	listP := func() *sdk.Entry {
 		e := p.entry(i)
+		w.peopled = w.peopled || e != nil && n.parent == nil && !sdk.Reserved(e.Name)
 		if e != nil && w.namesMissing(e) {
 			w.mu.Lock()
 			n.failName(e.Name)

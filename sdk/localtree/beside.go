@@ -70,9 +70,13 @@ func (t *tree) besideOf(p sdk.Path, id sdk.FileID) (*localfs.Dir, error) {
 
 // readNative gives an entry its native xtime. m is the open directory that it is
 // in, beside; the entry "." is the directory itself. A part of the storage that is
-// not there is an error, and not "none".
+// not there is an error, and not "none"; but what is no directory may be without for
+// many reasons (Gluster says EINVAL where a replica has none), and can do without.
 func (t *tree) readNative(m *localfs.Dir, e *sdk.Entry) error {
 	v, err := m.Xattr(e.Name, t.native)
+	if err != nil && e.Type != sdk.TypeDir {
+		return nil
+	}
 	if err == nil && len(v) == sdk.NativeXTimeSize {
 		e.Native = sdk.NativeXTimeFrom(v)
 	}

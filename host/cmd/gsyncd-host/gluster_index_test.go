@@ -29,9 +29,8 @@ func TestGlusterIndexEnabled(t *testing.T) {
 	pl.once(t, "-c", config)
 	sameDescribed(t, pl)
 
-	// An attribute that is set alone is nothing that Gluster shows a change of.
 	check(t, unix.Setxattr(filepath.Join(pl.p, "d/f"), "user.a", []byte("1"), 0))
-	pl.once(t, "--full", "-c", config)
+	pl.once(t, "-c", config)
 	sameDescribed(t, pl)
 	pl.clean(t)
 	p.unmounted(t)

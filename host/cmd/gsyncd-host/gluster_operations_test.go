@@ -143,11 +143,14 @@ func operations() []operation {
 			return write(at("logs/log"), "now")
 		}},
 		{"truncate, attributes", func(at func(string) string) error {
-			// To set an attribute alone does not move the time of the last change
-			// (ctime) on Gluster; to do something else too does.
 			return errors.Join(os.Truncate(at("d/f2"), 0), os.Truncate(at("d/f3"), 5000), os.Truncate(at("d/moved/f0"), 2),
 				unix.Setxattr(at("d/moved"), "user.x", []byte("1"), 0), os.Chmod(at("d/moved"), 0o750),
 				unix.Setxattr(at("d/f3"), "user.y", []byte("2"), 0), unix.Removexattr(at("d/f2"), "user.z"))
+		}},
+		{"attributes alone", func(at func(string) string) error {
+			// They do not move the time of the last change on Gluster.
+			return errors.Join(unix.Setxattr(at("d/empty"), "user.y", []byte("3"), 0), unix.Setxattr(at("d/f3"), "user.y", []byte("4"), 0),
+				unix.Setxattr(at("logs"), "user.y", []byte("5"), 0))
 		}},
 		{"unlink", func(at func(string) string) error {
 			return errors.Join(os.Remove(at("d/f1")), os.Remove(at("dangling")), os.Remove(at("d/moved/below/f0")), os.Remove(at("d/moved/hard")))

@@ -208,6 +208,10 @@ func (v *volume) apply(t sdk.Target, ops []sdk.Op, next func([]sdk.Op) ([]sdk.Op
 		}
 		run = append(run, ops[i])
 	}
+	before, err := v.standing(t, ops)
+	if err != nil {
+		return nil, err
+	}
 	if err := flush(len(ops)); err != nil {
 		return nil, err
 	}
@@ -219,6 +223,9 @@ func (v *volume) apply(t sdk.Target, ops []sdk.Op, next func([]sdk.Op) ([]sdk.Op
 		if err != nil {
 			return nil, err
 		}
+		if ops[i].Kind == sdk.OpMkdir && before[ops[i].Path] == found[0].ID {
+			continue // it was there, and keeps what it carries
+		}
 		m, err := crawl.DecodeMark(ops[i].Mark)
 		v.mu.Lock()
 		v.carried[found[0].ID.Ino] = ops[i].Native
@@ -228,6 +235,25 @@ func (v *volume) apply(t sdk.Target, ops []sdk.Op, next func([]sdk.Op) ([]sdk.Op
 		v.mu.Unlock()
 	}
 	return out, nil
+}
+
+// standing gives the directories that stand where operations are to make some.
+func (v *volume) standing(t sdk.Target, ops []sdk.Op) (map[sdk.Path]sdk.FileID, error) {
+	var paths []sdk.Path
+	for i := range ops {
+		if ops[i].Kind == sdk.OpMkdir {
+			paths = append(paths, ops[i].Path)
+		}
+	}
+	out := map[sdk.Path]sdk.FileID{}
+	if len(paths) == 0 {
+		return out, nil
+	}
+	found, err := t.Stat(context.Background(), paths, 0)
+	for i := range found {
+		out[paths[i]] = found[i].ID
+	}
+	return out, err
 }
 
 // classic makes of the secondary's marks what the classic gsyncd leaves: native

@@ -91,15 +91,15 @@ func xtimeAttr(volume sdk.UUID) string { return "trusted.glusterfs." + volume.St
 // readXTime asks for an open directory's own xtime, for the sake of the error: a
 // brick that is not there gives one. The volume mark comes first, since from it
 // the mount learns whose xtime it is asked for.
-func readXTime(fd int, attr string) error {
-	var b [64]byte
-	if _, err := unix.Fgetxattr(fd, markAttr, b[:]); err != nil {
-		if err == unix.ENODATA {
-			return &sdk.Error{Kind: sdk.KindTransient, Op: "read volume mark", Msg: errNotIndexed.Error() + " any more"}
-		}
+func readXTime(d *localfs.Dir, attr string) error {
+	mark, err := d.Xattr(".", markAttr)
+	if err != nil {
 		return sdk.NewError("read volume mark", "", err)
 	}
-	if _, err := unix.Fgetxattr(fd, attr, b[:]); err != nil && err != unix.ENODATA {
+	if mark == nil {
+		return &sdk.Error{Kind: sdk.KindTransient, Op: "read volume mark", Msg: errNotIndexed.Error() + " any more"}
+	}
+	if _, err = d.Xattr(".", attr); err != nil {
 		return sdk.NewError("read xtime", "", err)
 	}
 	return nil

@@ -21,7 +21,7 @@ type primary struct {
 
 // whole fails if a part of the volume is not there.
 func (m *mount) whole() error {
-	b, err := readBricks(m.place.mount(), m.volume)
+	b, err := readBricks(m.tree(), m.volume)
 	if err != nil {
 		return err
 	}
@@ -29,21 +29,26 @@ func (m *mount) whole() error {
 }
 
 // guardBricks fails if a part of the volume is not there, and again if it was not
-// in between.
+// in between. An earlier look serves as the first one: what came or went since
+// shows in the second.
 func (m *mount) guardBricks() (again func() error, err error) {
-	before, err := readBricks(m.place.mount(), m.volume)
-	if err == nil {
-		err = before.err()
+	look := func() (*bricks, error) {
+		b, err := readBricks(m.tree(), m.volume)
+		if err != nil {
+			return nil, err
+		}
+		m.seen.Store(&b)
+		return &b, b.err()
 	}
-	if err != nil {
-		return nil, err
+	before := m.seen.Load()
+	if before == nil || len(before.down) > 0 {
+		if before, err = look(); err != nil {
+			return nil, err
+		}
 	}
 	return func() error {
-		after, err := readBricks(m.place.mount(), m.volume)
+		after, err := look()
 		if err != nil {
-			return err
-		}
-		if err := after.err(); err != nil {
 			return err
 		}
 		if after.gen != before.gen || after.count != before.count {
@@ -60,7 +65,7 @@ func (p *primary) guard(d *localfs.Dir) (func() error, error) {
 		return nil, err
 	}
 	again := func() error {
-		if err := readXTime(d.FD(), p.xtime); err != nil {
+		if err := readXTime(d, p.xtime); err != nil {
 			return err
 		}
 		return bricks()

@@ -24,13 +24,15 @@ type Options struct {
 	// means what the probe finds best.
 	MarkSpace string
 
+	// Marks is another path to the tree, on a mount of its own, by which marks are
+	// set and native xtimes are read and set, and which Guard and SetVolumeMark are
+	// shown. Empty means that there is no need for one.
+	Marks string
+
 	// Volume is the one whose native xtimes are kept in the tree: in the attribute
 	// "trusted.glusterfs.<volume>.xtime" of directories, as Gluster and the classic
 	// gsyncd have it. A source reads them; a target keeps them too, if it can.
 	Volume sdk.UUID
-	// CtimeLags says that not every change of a directory's attributes moves its
-	// change time. What is listed as that is then the native xtime if it is later.
-	CtimeLags bool
 	// Hidden tells by their names which entries of the root are not listed: those
 	// that the filesystem or the driver keeps there for itself. Nil means none.
 	Hidden func(name string) bool

@@ -85,6 +85,9 @@ func describeOne(path string) (line string, ino uint64, err error) {
 		if strings.Contains(n, sdk.ReservedPrefix[1:]) || strings.HasPrefix(n, "trusted.glusterfs.") {
 			continue // a mark, or a volume's xtime beside it
 		}
+		if info.IsDir() && strings.HasPrefix(n, "trusted.glusterfs.") && strings.HasSuffix(n, ".xtime") {
+			continue // the stamp that classic gsyncd would leave
+		}
 		v, err := xattr.LGet(path, n)
 		if err != nil {
 			return "", 0, fmt.Errorf("get %s of %s: %w", n, path, err)

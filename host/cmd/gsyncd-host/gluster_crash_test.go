@@ -3,6 +3,7 @@ package main
 import (
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 )
@@ -29,7 +30,8 @@ func TestGlusterKilledUnderLoad(t *testing.T) {
 				p, s = pl.p, v.URL()
 			}
 			c := newCrash(t, pl, *crashTime/rounds)
-			c.pause *= 2 // a mount takes a while
+			c.pause = 2 * time.Second // a mount takes a while
+			c.changes.pace = 10 * time.Millisecond
 			c.config = func(body string) string { return pl.glusterConfig(t, p, s, body) }
 			c.ended = func() { pl.noProcess(t) }
 			c.add("gluster plugin", pluginProc("gluster", ""))
@@ -40,7 +42,9 @@ func TestGlusterKilledUnderLoad(t *testing.T) {
 			for range rounds {
 				c.load()
 				c.kill(c.victims[0], map[string]int{})
-				c.h.until("it says that it is in sync", func() bool { return c.h.said(`msg="in sync"`) > 0 })
+				began := time.Now()
+				pollFor(t, time.Minute, "it says that it is in sync", func() bool { return c.h.said(`msg="in sync"`) > 0 })
+				t.Logf("in sync after %v", time.Since(began))
 				if !pl.inSync(t) {
 					t.Fatal("it says that the sides are in sync, and they are not")
 				}

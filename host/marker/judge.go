@@ -12,7 +12,7 @@ func (w *walk) listed(r ref) {
 	n := m.tree.at(r)
 	sum, racy := w.dig.done()
 	was := n.flags
-	differs := n.is(flagUnknown) || n.digest != sum
+	differs := n.is(flagUnknown) || n.digest != sum || w.hidden(n)
 	n.digest = sum
 	n.flags &^= flagUnknown | flagUnlisted | flagHole | flagAgain
 	if w.unseen {
@@ -45,6 +45,16 @@ func (w *walk) listed(r ref) {
 		}
 	}
 	w.save(r, differs || was&flagsKept != n.flags&flagsKept, differs)
+}
+
+// hidden reports whether the open directory was marked for something that its
+// listing does not show: an attribute of an entry, or of its own if nothing below
+// can have been the cause.
+func (w *walk) hidden(n *node) bool {
+	if !w.native || w.full || !n.is(flagNative) {
+		return false
+	}
+	return w.newer || !w.below && !n.knows(w.native0)
 }
 
 // gone notes a directory that is not in its place any more. A partial pass goes

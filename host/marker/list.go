@@ -2,6 +2,7 @@ package marker
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -16,7 +17,11 @@ func (w *walk) BeginDir(i int, self *sdk.Entry) error {
 		return fmt.Errorf("the driver opened directory %d, not %d of %d", i, w.ended, len(w.dirs))
 	}
 	w.m.mu.RLock()
-	id := w.m.tree.at(w.dirs[i]).id
+	n := w.m.tree.at(w.dirs[i])
+	id, was := n.id, n.native
+	if !n.is(flagNative) {
+		was = sdk.NativeXTime{Sec: math.MaxUint32}
+	}
 	w.m.mu.RUnlock()
 	w.open = true
 	// What was swapped in since it was found is left for the next pass.
@@ -28,6 +33,7 @@ func (w *walk) BeginDir(i int, self *sdk.Entry) error {
 		w.dig.marked(self.Native)
 	}
 	w.native0, w.entries, w.bytes, w.unseen = self.Native, 0, 0, false
+	w.newer, w.below, w.last = false, false, was
 	w.links.reset()
 	return nil
 }
@@ -50,6 +56,11 @@ func (w *walk) Entry(e *sdk.Entry) error {
 		}
 	case e.Type == sdk.TypeUnknown:
 		w.unseen = true
+	case e.Native.Compare(w.last) > 0:
+		w.newer = true
+	}
+	switch {
+	case e.Type == sdk.TypeDir, e.Type == sdk.TypeUnknown:
 	case e.Nlink > 1 && !e.ID.IsZero():
 		w.links.add(e)
 	case e.Type == sdk.TypeRegular:
@@ -104,6 +115,7 @@ func (w *walk) find(e *sdk.Entry) {
 	}
 	if w.full || moved || n.is(flagsPending) || w.native && !n.knows(e.Native) {
 		w.stack = append(w.stack, r)
+		w.below = true
 	}
 }
 

@@ -95,9 +95,9 @@ func (d *NativeDetector) Done(p Pass, cpu time.Duration) {
 	}
 	d.beat = now.Add(max(pause, d.pace.Every))
 	if p.Racy {
-		// Sooner than this the same entries would be too young again.
-		pause = max(pause, p.Beacon.Window)
-		d.beat = now.Add(pause)
+		// Sooner than this the same entries would be too young again. What is marked
+		// meanwhile need not wait for that.
+		d.beat = now.Add(max(pause, p.Beacon.Window))
 	}
 	d.notUntil = now.Add(pause)
 	if !p.Native.IsZero() {

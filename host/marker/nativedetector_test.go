@@ -44,6 +44,9 @@ func TestNativeDetector(t *testing.T) {
 		next("marked, while looks cost", all, 3*time.Second)
 		done(Pass{Racy: true, Beacon: sdk.Beacon{Window: 2 * time.Second}}, time.Millisecond)
 		next("young", all, 2*time.Second)
+		done(Pass{Racy: true, Beacon: sdk.Beacon{Window: 2 * time.Second}}, time.Millisecond)
+		fs.mark(sdk.Root)
+		next("young, and something new is marked", all, DefaultPoll)
 		done(Pass{}, time.Millisecond)
 		fs.statErr = &sdk.Error{Kind: sdk.KindTransient, Op: "stat"}
 		next("poll fails", all, DefaultPoll)

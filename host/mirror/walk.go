@@ -98,7 +98,11 @@ func (w *walker) list(ctx context.Context, chunk []*node) *listing {
 	if w.full {
 		fields |= sdk.FieldXattrs
 	}
-	l := &listing{chunk: chunk, p: scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: fields})}
+	of := fields
+	if w.Source.Info().Features&sdk.HasNative != 0 && !chunk[0].fresh {
+		of |= sdk.FieldNative | sdk.FieldEntryNative // for crawl.Changed
+	}
+	l := &listing{chunk: chunk, p: scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: of})}
 	bare := w.bare
 	w.bare = nil // of the first listing
 	switch {
@@ -179,8 +183,9 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	n.self = *selfP
 	if selfS != nil {
 		n.mask = w.policy.MetaDiff(selfP, selfS, v.Xattrs)
+		n.differs = n.mask != 0
 		_, failed := v.Again[self]
-		if failed || v.Begun || !(v.Trust == crawl.TrustSince && selfP.Ctime.Compare(v.Since) < 0) {
+		if failed || v.Begun || !(v.Trust == crawl.TrustSince && crawl.Changed(selfP).Compare(v.Since) < 0) {
 			n.mask = sdk.MetaAll
 		}
 		w.begin(n, selfS)

@@ -18,6 +18,7 @@ type direct struct {
 	mover   *Mover
 	noClone atomic.Bool // the pair of filesystems cannot share blocks
 	noRange atomic.Bool // the kernel cannot copy between them by itself
+	served  bool        // a process or another machine answers for one of them
 }
 
 // openDirect opens the secondary's root, if it is what its driver has open.
@@ -26,7 +27,7 @@ func openDirect(ctx context.Context, m *Mover) (*direct, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &direct{dst: dst, mover: m}, nil
+	return &direct{dst: dst, mover: m, served: served(m.near.root) || served(dst)}, nil
 }
 
 func openSame(ctx context.Context, r sdk.Resource, open func(string) (*localfs.Root, error)) (*localfs.Root, error) {
@@ -46,6 +47,31 @@ func openSame(ctx context.Context, r sdk.Resource, open func(string) (*localfs.R
 		return nil, errors.Join(err, root.Close())
 	}
 	return root, nil
+}
+
+// served reports whether each call to a filesystem waits for somebody's answer.
+func served(r *localfs.Root) bool {
+	fs, err := r.Filesystem()
+	if err != nil {
+		return false
+	}
+	switch fs.Type {
+	case "fuse", "nfs", "cifs":
+		return true
+	}
+	return false
+}
+
+// waitingJobs is how many files are copied for each job where most of the time
+// goes by waiting.
+const waitingJobs = 4
+
+// jobs is how many workers copy at a time, of so many that may.
+func (d *direct) jobs(most int) int {
+	if d.served {
+		return most * waitingJobs
+	}
+	return most
 }
 
 func (d *direct) close() error { return d.dst.Close() }

@@ -74,8 +74,9 @@ func (m *Mover) Run(ctx context.Context, jobs <-chan Job, result func(Result)) e
 		defer close(otherIn)
 		m.dispatch(ctx, jobs, streamIn, otherIn)
 	})
-	streamLimit, stream := streamBatches(), m.streamBatch
+	streamLimit, stream, workers := streamBatches(), m.streamBatch, m.cfg.Jobs
 	if m.direct != nil {
+		workers = m.direct.jobs(m.cfg.Jobs)
 		streamLimit = directBatches()
 		stream = func(ctx context.Context, items []item, _ func(), done func(Result)) { m.directBatch(ctx, items, done) }
 	}
@@ -89,8 +90,8 @@ func (m *Mover) Run(ctx context.Context, jobs <-chan Job, result func(Result)) e
 		m.stats.add(&r)
 		result(r)
 	}
-	slots := make(chan struct{}, m.cfg.Jobs)
-	for range m.cfg.Jobs * answersDue {
+	slots := make(chan struct{}, workers)
+	for range workers * answersDue {
 		all.Go(func() {
 			for {
 				slots <- struct{}{}

@@ -35,7 +35,7 @@ type barrier struct {
 }
 
 func newBarrier(m *mount) (*barrier, error) {
-	b := &barrier{mount: m, mnt: m.place.mount()}
+	b := &barrier{mount: m, mnt: m.tree()}
 	now, err := readBricks(b.mnt, b.volume)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,12 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/drivertest"
 )
 
-// TestDriver runs the conformance suite on volumes of each layout.
+// byLayout are the tests of what bricks do, and not the driver alone.
+var byLayout = []string{"ScanTypes", "ScanLarge", "Stat", "Operations", "Replace", "TypeChanges", "Rename", "RemoveTree", "Links", "Escape", "Marks", "Meta", "MetaXattrs",
+	"DeniedDirectories", "Read", "Write", "Sync", "Beacon", "Concurrent", "Identity"}
+
+// TestDriver runs the conformance suite on a volume of one brick, and what differs
+// by layout on volumes of the others.
 func TestDriver(t *testing.T) {
 	for _, layout := range []glusterlab.Layout{glusterlab.One, glusterlab.Dist2, glusterlab.Rep3, glusterlab.Disp3} {
 		t.Run(layout.String(), func(t *testing.T) {
@@ -30,10 +35,12 @@ func TestDriver(t *testing.T) {
 				// Directories and special files of a distributed volume have none.
 				From1970: layout == glusterlab.Dist2,
 				NewTree:  p.tree,
+				Scale:    2, // more than a message holds
 			}
 			if layout == glusterlab.One { // the process is the same for all
 				cfg.Launch = func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d }
 			} else {
+				cfg.Scale, cfg.Only = 20, byLayout
 				cfg.New = func() sdk.Driver { return gluster.In(run, nil) }
 			}
 			drivertest.Run(t, cfg)

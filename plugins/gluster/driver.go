@@ -42,7 +42,7 @@ func In(dir string, log *slog.Logger) sdk.Driver {
 func (d *driver) Describe() sdk.Descriptor {
 	return sdk.Descriptor{
 		Name: "gluster", Version: Version, Schemes: []string{"gluster"},
-		Roles: []sdk.Role{sdk.Primary, sdk.Secondary}, Schema: settingsSchema,
+		Roles: []sdk.Role{sdk.Primary, sdk.Secondary}, Native: true, Schema: settingsSchema,
 	}
 }
 
@@ -101,7 +101,7 @@ func (d *driver) open(ctx context.Context, req sdk.OpenRequest) (*mount, setting
 	if bad := checkMachine(); len(bad) > 0 {
 		return nil, set, &sdk.Error{Kind: sdk.KindUnsupported, Op: "mount volume " + a.volume, Msg: bad[0].Summary}
 	}
-	m, err := newMount(ctx, d.dir, a, req.Role, set, d.log.With("volume", a.volume))
+	m, err := newMounts(ctx, d.dir, a, req.Role, set, d.log.With("volume", a.volume))
 	return m, set, err
 }
 
@@ -125,8 +125,17 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (_ sdk.Sou
 		return nil, err
 	}
 	s := &primary{mount: m, set: set, volume: mark.Volume, xtime: xtimeAttr(mark.Volume)}
-	return localtree.OpenSource(m.place.mount(), localtree.Options{
-		Logger: m.log, Jobs: set.jobs, Volume: mark.Volume, Hidden: glusters,
+	if s.index, err = s.findIndex(mark); err != nil {
+		return nil, err
+	}
+	if s.index.Volume != mark.Volume {
+		if err := m.begun(s.index.Volume); err != nil {
+			return nil, err
+		}
+		m.log.Info("the volume is a secondary: it is mirrored by the xtimes of its upstream", "upstream", s.index.Volume.String())
+	}
+	return localtree.OpenSource(m.tree(), localtree.Options{
+		Logger: m.log, Marks: m.place.mount(), Jobs: set.jobs, Volume: s.index.Volume, Hidden: glusters,
 		Identity: s.identity, Beacon: s.beacon, Guard: s.guard,
 		Closed: func() error { m.close(); return nil },
 	})
@@ -206,8 +215,8 @@ func (d *driver) OpenTarget(ctx context.Context, req sdk.OpenRequest) (_ sdk.Tar
 	if s.barrier, err = newBarrier(m); err != nil {
 		return nil, err
 	}
-	return localtree.OpenTarget(m.place.mount(), localtree.Options{
-		Logger: m.log, Jobs: set.jobs, MarkKey: req.MarkKey, MarkSpace: "user.", Volume: req.Volume,
+	return localtree.OpenTarget(m.tree(), localtree.Options{
+		Logger: m.log, Marks: m.place.mount(), Jobs: set.jobs, MarkKey: req.MarkKey, MarkSpace: "user.", Volume: req.Volume,
 		Hidden: func(name string) bool { return name == lockName || glusters(name) }, FsyncRenamed: fsyncJobs,
 		Identity: s.identity, Guard: s.guard, Sync: s.barrier.sync, SetVolumeMark: setForeign,
 		Closed: func() error { s.close(); return nil },

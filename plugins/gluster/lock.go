@@ -26,7 +26,7 @@ type volumeLock struct {
 }
 
 func lockVolume(dir string, m *mount, id sdk.UUID) (*volumeLock, error) {
-	l := &volumeLock{mnt: m.place.mount(), name: m.volume}
+	l := &volumeLock{mnt: m.tree(), name: m.volume}
 	if err := l.lockHere(filepath.Join(dir, "lock."+id.String())); err != nil {
 		return nil, err
 	}

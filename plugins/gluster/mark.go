@@ -58,7 +58,7 @@ func appendForeign(b []byte, m sdk.VolumeMark) []byte {
 
 // setForeign keeps another volume's mark on a directory.
 func setForeign(d *localfs.Dir, m sdk.VolumeMark) error {
-	name, value := markAttr+"."+m.Volume.String(), appendForeign(make([]byte, 0, foreignSize), m)
+	name, value := foreignAttr(m.Volume), appendForeign(make([]byte, 0, foreignSize), m)
 	if err := d.SetXattr(name, value); err != nil {
 		return err
 	}
@@ -66,7 +66,10 @@ func setForeign(d *localfs.Dir, m sdk.VolumeMark) error {
 	if err == nil && !bytes.Equal(got, value) {
 		err = &sdk.Error{Kind: sdk.KindUnsupported, Op: "set volume mark", Msg: "the volume does not keep it"}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return addName(d, m.Volume)
 }
 
 // volumeMark reads the volume's own mark; errNotIndexed says that there is none.
@@ -88,15 +91,15 @@ func xtimeAttr(volume sdk.UUID) string { return "trusted.glusterfs." + volume.St
 // readXTime asks for an open directory's own xtime, for the sake of the error: a
 // brick that is not there gives one. The volume mark comes first, since from it
 // the mount learns whose xtime it is asked for.
-func readXTime(fd int, attr string) error {
-	var b [64]byte
-	if _, err := unix.Fgetxattr(fd, markAttr, b[:]); err != nil {
-		if err == unix.ENODATA {
-			return &sdk.Error{Kind: sdk.KindTransient, Op: "read volume mark", Msg: errNotIndexed.Error() + " any more"}
-		}
+func readXTime(d *localfs.Dir, attr string) error {
+	mark, err := d.Xattr(".", markAttr)
+	if err != nil {
 		return sdk.NewError("read volume mark", "", err)
 	}
-	if _, err := unix.Fgetxattr(fd, attr, b[:]); err != nil && err != unix.ENODATA {
+	if mark == nil {
+		return &sdk.Error{Kind: sdk.KindTransient, Op: "read volume mark", Msg: errNotIndexed.Error() + " any more"}
+	}
+	if _, err = d.Xattr(".", attr); err != nil {
 		return sdk.NewError("read xtime", "", err)
 	}
 	return nil

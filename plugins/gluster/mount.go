@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,14 +23,19 @@ const (
 	endWithin = 5 * time.Second  // for glusterfs to end once it is unmounted
 )
 
-// mount is a volume mounted by a glusterfs process of our own.
+// mount is a volume mounted by a glusterfs process of our own: as an auxiliary
+// client, which alone sees xtimes, and by which marks are set that shall not be
+// taken for changes. The bricks serve such clients with a single thread and drop
+// some of what they set; so all else goes through a second mount.
 type mount struct {
 	address
+	data  *mount // the second; nil in itself
 	place *place
 	log   *slog.Logger
 	pid   int
 	ended chan struct{} // closed when the process has been reaped
 	root  unix.Stat_t   // what is at the mount point
+	seen  atomic.Pointer[bricks]
 }
 
 // fresh turns those caches off that a listing does not renew: a file that was
@@ -44,19 +51,50 @@ var fresh = []string{
 	"--xlator-option=*-nl-cache.pass-through=true",
 }
 
-// newMount mounts a volume, or says why that cannot be done.
-func newMount(ctx context.Context, dir string, a address, role sdk.Role, set settings, log *slog.Logger) (*mount, error) {
+// settled keeps names and attributes longer than is the custom, where nobody else
+// is expected to write. Listings show what is there all the same.
+var settled = []string{"--entry-timeout=5", "--attribute-timeout=5"}
+
+// newMounts mounts a volume in both ways, or says why that cannot be done.
+func newMounts(ctx context.Context, dir string, a address, role sdk.Role, set settings, log *slog.Logger) (*mount, error) {
+	options := []string{"--no-root-squash=yes", "--acl"}
+	if role == sdk.Primary {
+		options = append(options, fresh...)
+	} else {
+		options = append(options, settled...)
+	}
+	var data *mount
+	var derr error
+	var second sync.WaitGroup
+	second.Go(func() { data, derr = newMount(ctx, dir, a, options, set, log) })
+	m, err := newMount(ctx, dir, a, []string{"--client-pid=-1"}, set, log)
+	second.Wait()
+	switch {
+	case err == nil && derr == nil:
+		m.data = data
+		return m, nil
+	case err == nil:
+		m.close()
+		return nil, derr
+	case derr == nil:
+		data.close()
+	}
+	return nil, err
+}
+
+// tree is the path by which files are reached.
+func (m *mount) tree() string { return m.data.place.mount() }
+
+// newMount mounts a volume once.
+func newMount(ctx context.Context, dir string, a address, options []string, set settings, log *slog.Logger) (*mount, error) {
 	p, err := newPlace(dir)
 	if err != nil {
 		return nil, sdk.NewError("mount volume "+a.volume, "", err)
 	}
 	m := &mount{address: a, place: p, log: log, ended: make(chan struct{})}
-	args := []string{"--no-daemon", "--client-pid=-1", "--acl", "--log-level=" + set.logLevel, "--log-file=" + p.log(),
+	args := []string{"--no-daemon", "--log-level=" + set.logLevel, "--log-file=" + p.log(),
 		"--volfile-server=" + a.host, "--volfile-id=" + a.volume}
-	if role == sdk.Primary {
-		args = append(args, fresh...)
-	}
-	if err := m.start(append(args, p.mount())); err != nil {
+	if err := m.start(append(append(args, options...), p.mount())); err != nil {
 		p.remove()
 		return nil, sdk.NewError("start glusterfs", "", err)
 	}
@@ -146,9 +184,14 @@ func (m *mount) look() error {
 	return err
 }
 
-// check looks whether the mount is there still.
+// check looks whether the mounts are there still.
 func (m *mount) check() error {
 	const op = "look at the mount"
+	if m.data != nil {
+		if err := m.data.check(); err != nil {
+			return err
+		}
+	}
 	select {
 	case <-m.ended:
 		return &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: "glusterfs has ended; " + complaint(m.address, m.place.log(), false).Msg}
@@ -171,6 +214,9 @@ func (m *mount) check() error {
 // close unmounts, waits for the process and removes the place. Nothing of the
 // tree may be in use any more; who stays all the same loses it in the end.
 func (m *mount) close() {
+	if m.data != nil {
+		m.data.close()
+	}
 	deadline := time.NewTimer(busyFor)
 	defer deadline.Stop()
 	tick := time.NewTicker(poll)

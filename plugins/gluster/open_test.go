@@ -189,11 +189,11 @@ func TestKilledPlugin(t *testing.T) {
 			}
 		}
 		p.Kill()
-		if both && r.mounts(t) != 1 {
+		if both && r.mounts(t) != 2 {
 			t.Errorf("%d mounts", r.mounts(t))
 		}
 		again := r.source(t, vol)
-		if n := r.mounts(t); n != 1 {
+		if n := r.mounts(t); n != 2 {
 			t.Errorf("%d mounts", n)
 		}
 		must(t, again.Close())

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -37,6 +38,12 @@ type Config struct {
 	Keeps []string
 	// From1970 says that earlier modification times are lost.
 	From1970 bool
+	// Scale divides the number of entries of large trees, for storages that take
+	// milliseconds for each; 0 is 1.
+	Scale int
+	// Only names the tests to run, for one more kind of a storage that has had them
+	// all; nil means all.
+	Only []string
 	// Values is the driver's configuration; defaults are filled in.
 	Values schema.Values
 }
@@ -96,8 +103,16 @@ func runAll(t *testing.T, cfg Config, d sdk.Driver) {
 		{"Close", testClose},
 		{"SourceWritesNothing", testSourceWritesNothing},
 	}
+	left := len(cfg.Only)
 	for _, test := range tests {
+		if cfg.Only != nil && !slices.Contains(cfg.Only, test.name) {
+			continue
+		}
+		left--
 		t.Run(test.name, func(t *testing.T) { test.run(t, &suite{cfg: cfg, driver: d}) })
+	}
+	if left > 0 {
+		t.Errorf("Only names %d tests that there are not, or twice: %q", left, cfg.Only)
 	}
 }
 
@@ -106,6 +121,9 @@ type suite struct {
 	cfg    Config
 	driver sdk.Driver
 }
+
+// many is a number of entries, less on a slow storage.
+func (s *suite) many(n int) int { return max(n/max(s.cfg.Scale, 1), 10) }
 
 func (s *suite) request(t *testing.T, tree Tree, role sdk.Role) sdk.OpenRequest {
 	t.Helper()

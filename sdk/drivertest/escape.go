@@ -125,7 +125,7 @@ func testEscapeWhileSwapped(t *testing.T, s *suite) {
 			os.Rename(c, b)
 		}
 	})
-	for range 300 {
+	for range s.many(300) {
 		put(t, tree.Dir, "own", "own")
 		ops := hostile("swap")
 		ops = append(ops, sdk.Op{Kind: sdk.OpMkdir, Path: "swap/sub"}, sdk.Op{Kind: sdk.OpRemove, Path: "stolen"})

@@ -38,10 +38,11 @@ func testBeacon(t *testing.T, s *suite) {
 }
 
 func testCancel(t *testing.T, s *suite) {
+	files := s.many(100)
 	src, _ := s.source(t, func(dir string) {
 		for i := range 30 {
 			mkdirAll(t, dir, fmt.Sprintf("%02d", i))
-			for j := range 100 {
+			for j := range files {
 				put(t, dir, fmt.Sprintf("%02d/%02d", i, j), "")
 			}
 		}
@@ -79,7 +80,7 @@ func testCancel(t *testing.T, s *suite) {
 		t.Errorf("read, cancelled on its way: %v", err)
 	}
 	// The resource is as good as before.
-	if l := list(t, src, 0, "00"); len(l.entries) != 100 {
+	if l := list(t, src, 0, "00"); len(l.entries) != files {
 		t.Errorf("%d entries", len(l.entries))
 	}
 }
@@ -131,7 +132,7 @@ func testConcurrent(t *testing.T, s *suite) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			for j := range 30 {
+			for j := range s.many(30) {
 				dir := sdk.Path(fmt.Sprintf("d%d", i/2*2))
 				p := dir.Join(fmt.Sprintf("%d-%d", i, j))
 				out, err := dst.Apply(t.Context(), []sdk.Op{{Kind: sdk.OpMkdir, Path: p}, {Kind: sdk.OpSymlink, Path: p.Join("l"), Target: "x", Meta: meta()}})

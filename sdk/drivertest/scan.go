@@ -182,7 +182,7 @@ func testScanTypes(t *testing.T, s *suite) {
 }
 
 func testScanLarge(t *testing.T, s *suite) {
-	const files, dirs = 3000, 40
+	files, dirs := s.many(3000), s.many(40)
 	src, _ := s.source(t, func(dir string) {
 		mkdirAll(t, dir, "large")
 		for i := range files {

@@ -133,7 +133,10 @@ func (d *Dir) Rename(name string, to *Dir, newName string) error {
 	rename := func(flags uint) error {
 		return d.tryTwo(to, func() error { return unix.Renameat2(d.fd, name, to.fd, newName, flags) })
 	}
-	err := rename(unix.RENAME_NOREPLACE)
+	err := error(unix.EINVAL)
+	if !d.root.noExcl.Load() {
+		err = rename(unix.RENAME_NOREPLACE)
+	}
 	switch err {
 	case nil:
 		return nil
@@ -150,7 +153,10 @@ func (d *Dir) Rename(name string, to *Dir, newName string) error {
 	case serr != nil && sdk.KindOf(serr) != sdk.KindNotExist:
 		return serr
 	case serr != nil || (old.Type != sdk.TypeDir && there.Type != sdk.TypeDir && old.ID.Ino != there.ID.Ino):
-		err = rename(0)
+		first := err
+		if err = rename(0); err == nil && first == unix.EINVAL {
+			d.root.noExcl.Store(true) // each try would cost looking up both names
+		}
 	case old.ID.Ino == there.ID.Ino && oldPlace.Dev == therePlace.Dev:
 		if d.ino == to.ino && d.place == to.place && name == newName {
 			return nil

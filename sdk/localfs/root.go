@@ -22,6 +22,7 @@ type Root struct {
 	openat2    bool
 	xattrat    bool
 	noVersion  atomic.Bool // the filesystem has no FS_IOC_GETVERSION
+	noExcl     atomic.Bool // it does not know RENAME_NOREPLACE
 	holds      *holds      // nil: never change a mode to get in
 	closed     atomic.Bool
 	dirents    sync.Pool // of *direntBuf

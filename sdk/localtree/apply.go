@@ -195,17 +195,22 @@ func (a *applier) setMark(op *sdk.Op) error {
 	if err := a.writeTo(d); err != nil {
 		return err
 	}
+	m, done, err := a.beside(d)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if a.native != "" {
 		var native []byte // none: what was there says nothing any more
 		if !op.Native.IsZero() {
 			native, _ = op.Native.AppendBinary(nil)
 		}
 		// Before the mark: where that is absent the native xtime counts.
-		if err := d.SetXattr(a.native, native); err != nil {
+		if err := m.SetXattr(a.native, native); err != nil {
 			return err
 		}
 	}
-	return d.SetXattr(a.markAttr, op.Mark)
+	return m.SetXattr(a.markAttr, op.Mark)
 }
 
 func (a *applier) setVolumeMark(op *sdk.Op) error {
@@ -217,5 +222,10 @@ func (a *applier) setVolumeMark(op *sdk.Op) error {
 		return err
 	}
 	defer d.Close()
-	return a.set.SetVolumeMark(d, op.VolumeMark)
+	m, done, err := a.beside(d)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return a.set.SetVolumeMark(m, op.VolumeMark)
 }

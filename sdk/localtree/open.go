@@ -25,6 +25,10 @@ func OpenSource(path string, o Options) (sdk.Source, error) {
 		t.onClose = s.beacon.close
 		fine = s.beacon.file == nil || s.beacon.fine
 	}
+	if err := t.openMarks(localfs.Open); err != nil {
+		t.onClose()
+		return nil, errors.Join(err, t.closeRoots())
+	}
 	t.info = sdk.Info{Features: sourceFeatures(t.root, fine), Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	if !o.Volume.IsZero() {
 		t.native = nativeAttr(o.Volume)
@@ -51,10 +55,12 @@ func OpenTarget(path string, o Options) (sdk.Target, error) {
 		t.root.Close()
 		return nil, err
 	}
-	p, err := probeTarget(t.root, &o)
+	var p probed
+	if err = t.openMarks(localfs.OpenWritable); err == nil {
+		p, err = t.probeTarget(&o)
+	}
 	if err != nil {
-		t.root.Close()
-		return nil, err
+		return nil, errors.Join(err, t.closeRoots())
 	}
 	t.info = sdk.Info{Features: p.features, Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	if p.features&sdk.CanMarks != 0 {

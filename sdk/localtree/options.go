@@ -24,6 +24,11 @@ type Options struct {
 	// means what the probe finds best.
 	MarkSpace string
 
+	// Marks is another path to the tree, on a mount of its own, by which marks are
+	// set and native xtimes are read and set, and which Guard and SetVolumeMark are
+	// shown. Empty means that there is no need for one.
+	Marks string
+
 	// Volume is the one whose native xtimes are kept in the tree: in the attribute
 	// "trusted.glusterfs.<volume>.xtime" of directories, as Gluster and the classic
 	// gsyncd have it. A source reads them; a target keeps them too, if it can.

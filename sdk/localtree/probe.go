@@ -52,8 +52,9 @@ func (p *probed) mark(space, wanted string) {
 
 // probeTarget finds out what a secondary can keep, on a file that leaves no
 // trace.
-func probeTarget(root *localfs.Root, o *Options) (probed, error) {
+func (t *tree) probeTarget(o *Options) (probed, error) {
 	var p probed
+	root := t.root
 	d, err := root.OpenPath(sdk.Root)
 	if err != nil {
 		return p, err
@@ -96,7 +97,7 @@ func probeTarget(root *localfs.Root, o *Options) (probed, error) {
 	if o.Volume.IsZero() && o.SetVolumeMark == nil {
 		return p, nil
 	}
-	f2, err := probeDir(d, o)
+	f2, err := t.probeDir(d, o)
 	p.features |= f2
 	return p, err
 }

@@ -13,6 +13,7 @@ import (
 // tree is what both sides have in common.
 type tree struct {
 	root     *localfs.Root
+	marks    *localfs.Root // root, unless there is another way for marks
 	set      Options
 	log      *slog.Logger
 	info     sdk.Info
@@ -29,7 +30,7 @@ type tree struct {
 }
 
 func newTree(root *localfs.Root, set Options, log *slog.Logger) *tree {
-	t := &tree{root: root, set: set, log: log, onClose: func() {}}
+	t := &tree{root: root, marks: root, set: set, log: log, onClose: func() {}}
 	t.idle = sync.NewCond(&t.mu)
 	t.end, t.stop = context.WithCancel(context.Background())
 	return t
@@ -102,7 +103,7 @@ func (t *tree) Close() error {
 	}
 	t.gone = true
 	t.onClose()
-	err := t.root.Close()
+	err := t.closeRoots()
 	if t.set.Closed == nil {
 		return err
 	}
@@ -138,15 +139,12 @@ func (t *tree) describe(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) (err er
 			e.Mark = mark
 		}
 	}
-	if fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir && t.native != "" && !e.Mount {
-		// A part of the storage that is not there is an error, and not "none".
-		v, err := d.Xattr(e.Name, t.native)
-		if err != nil {
-			return err
-		}
-		if len(v) == sdk.NativeXTimeSize {
-			e.Native = sdk.NativeXTimeFrom(v)
-		}
-	}
 	return nil
+}
+
+func (t *tree) wantsNative(e *sdk.Entry, fields sdk.Fields) bool {
+	if t.native == "" || e.Mount || e.Type == sdk.TypeUnknown {
+		return false
+	}
+	return fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir || fields&sdk.FieldEntryNative != 0
 }

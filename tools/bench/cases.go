@@ -30,7 +30,7 @@ const (
 )
 
 func caseNames() []string {
-	return []string{"go", "linux", "bigfile", "million", "rename", "ssh", "ssh-latency"}
+	return []string{"go", "linux", "bigfile", "million", "rename", "ssh", "ssh-latency", "gluster"}
 }
 
 func (b *bench) cases() []benchCase {
@@ -51,6 +51,7 @@ func (b *bench) cases() []benchCase {
 		{"rename", b.rename},
 		{"ssh", b.ssh},
 		{"ssh-latency", b.latency},
+		{"gluster", b.gluster},
 	}
 }
 

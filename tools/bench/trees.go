@@ -14,26 +14,27 @@ import (
 
 // sizes are those of the made trees.
 type sizes struct {
-	image      int64 // of a filesystem, sparse
-	bigFile    int64
-	dirs       int // of the wide tree
-	filesInDir int
-	changed    int // files changed between two runs, each in another directory
-	renamed    int // files in the directory that is renamed
-	renamedAll int64
-	smallDirs  int // of the tree of files of 1 KiB
-	smallInDir int
-	linux      bool // is the kernel's source worth its time
+	image        int64 // of a filesystem, sparse
+	bigFile      int64
+	dirs         int // of the wide tree
+	filesInDir   int
+	changed      int // files changed between two runs, each in another directory
+	renamed      int // files in the directory that is renamed
+	renamedAll   int64
+	smallDirs    int // of the tree of files of 1 KiB
+	smallInDir   int
+	glusterFiles int  // of a volume
+	linux        bool // is the kernel's source worth its time
 }
 
 func full() sizes {
 	return sizes{image: 20 << 30, bigFile: 2 << 30, dirs: 10_000, filesInDir: 100, changed: 100,
-		renamed: 10_000, renamedAll: 1 << 30, smallDirs: 100, smallInDir: 100, linux: true}
+		renamed: 10_000, renamedAll: 1 << 30, smallDirs: 100, smallInDir: 100, glusterFiles: 10_000, linux: true}
 }
 
 func small() sizes {
 	return sizes{image: 4 << 30, bigFile: 128 << 20, dirs: 200, filesInDir: 50, changed: 20,
-		renamed: 500, renamedAll: 64 << 20, smallDirs: 20, smallInDir: 20}
+		renamed: 500, renamedAll: 64 << 20, smallDirs: 20, smallInDir: 20, glusterFiles: 1000}
 }
 
 // noise gives bytes that do not compress, the same for the same seed.

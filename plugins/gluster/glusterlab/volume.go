@@ -19,7 +19,7 @@ type Volume struct {
 	gone   bool
 }
 
-var volumeName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`) //nolint:gochecknoglobals // compiled once, never written
+var volumeName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
 // Volume makes and starts a volume that ends with the test.
 func (l *Lab) Volume(t testing.TB, name string, layout Layout) *Volume {

@@ -19,6 +19,15 @@ func (w *walk) listed(r ref) {
 		n.flags |= flagAgain // no mark need tell of it when it can be seen
 		w.pass.Unseen++
 	}
+	if w.native && w.broken[r] {
+		// Directories in it that changed since the first try were seen then, and
+		// are passed over now.
+		n.flags |= flagAgain
+		w.pass.Racy = true
+	}
+	if w.native {
+		w.natives = append(w.natives, nativeRead{r, w.native0})
+	}
 	if racy {
 		n.flags |= flagUnknown
 		w.pass.Racy = true

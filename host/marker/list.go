@@ -132,8 +132,8 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 	r := w.dirs[i]
 	if !w.open || w.other {
 		w.links.reset()
-	} else if w.native {
-		w.natives = append(w.natives, nativeRead{r, w.native0})
+	} else if err != nil {
+		w.broken[r] = true
 	}
 	elsewhere := (err != nil || w.other) && w.elsewhere(i)
 	if !elsewhere {

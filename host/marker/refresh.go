@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -122,7 +121,7 @@ func (m *Marker) complete(w *walk) {
 	if len(m.pending) == 0 {
 		m.pending = map[ref]struct{}{} // a map keeps the room that it once had
 	}
-	for _, read := range slices.Backward(w.natives) {
+	for _, read := range w.natives {
 		n := m.tree.at(read.dir)
 		if n.knows(read.native) || n.id.IsZero() || n.is(flagHole|flagAgain) {
 			continue

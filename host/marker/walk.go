@@ -40,6 +40,7 @@ type walk struct {
 	short   []sdk.FileID // files with names that are not known
 	widen   string       // why all of the tree is to be looked at
 	mourned map[ref]bool // missing directories that mourn saw to
+	broken  map[ref]bool // directories whose listing broke off
 
 	// The scan under way.
 	dirs  []ref
@@ -63,15 +64,15 @@ type walk struct {
 // The one in the parent's listing is as right, but older: what came in between is
 // in the listing too, and would be looked for once more. A mark reaches a
 // directory before those above it, so what this one covers of a directory below
-// is in the entry of that directory, which is read later. Where a directory is
-// listed twice in a pass the first value counts: what was found below it then is
-// not looked at again.
+// is in the entry of that directory, which is read later.
 type nativeRead struct {
 	dir    ref
 	native sdk.NativeXTime
 }
 
-func newWalk(m *Marker) *walk { return &walk{m: m, dig: newDigester(), mourned: map[ref]bool{}} }
+func newWalk(m *Marker) *walk {
+	return &walk{m: m, dig: newDigester(), mourned: map[ref]bool{}, broken: map[ref]bool{}}
+}
 
 // begin starts a pass.
 func (w *walk) begin(b sdk.Beacon, p plan) {
@@ -88,6 +89,7 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	w.natives, w.short = w.natives[:0], w.short[:0]
 	w.single, w.widen = 0, ""
 	clear(w.mourned)
+	clear(w.broken)
 	w.dirs, w.ended = w.dirs[:0], 0
 	m.tree.at(m.tree.root).seen = w.seen
 	if p.full || p.root {

@@ -25,9 +25,9 @@ var places = cmp.Options{
 }
 
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl", "remote.hcl"} {
+	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl", "remote.hcl", "gluster.hcl"} {
 		opts := options("../examples/" + name)
-		opts.Schemes = append(opts.Schemes, "ssh")
+		opts.Schemes = append(opts.Schemes, "ssh", "gluster")
 		cfg := load(t, opts)
 		src := cfg.Sources["../examples/"+name]
 		out, diags := config.Format(name, src)

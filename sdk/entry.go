@@ -135,8 +135,9 @@ type Entry struct {
 	Target string  // where a symlink points, with FieldTarget
 	Xattrs []Xattr // sorted by name, without the reserved ones, with FieldXattrs
 	Mark   []byte  // the directory's mark, nil if it has none, with FieldMark
-	// Native is a directory's native xtime, with FieldNative. Of the directory
-	// that a scan lists it is read before the listing.
+	// Native is the native xtime, with FieldNative that of a directory and with
+	// FieldEntryNative of any entry. Of the directory that a scan lists it is read
+	// before the listing.
 	Native NativeXTime
 
 	// Err says why the attributes could not be read; Type is then TypeUnknown
@@ -163,8 +164,6 @@ func (e *Entry) Validate() error {
 		return fmt.Errorf("entry %q: size %d", e.Name, e.Size)
 	case e.Mtime.Nsec >= 1e9 || e.Ctime.Nsec >= 1e9:
 		return fmt.Errorf("entry %q: nanoseconds out of range", e.Name)
-	case !e.Native.IsZero() && e.Type != TypeDir:
-		return fmt.Errorf("entry %q: native xtime of a %s", e.Name, e.Type)
 	case strings.IndexByte(e.Target, 0) >= 0:
 		return fmt.Errorf("entry %q: NUL in the symlink's target", e.Name)
 	}
@@ -184,5 +183,6 @@ const (
 	FieldTarget Fields = 1 << iota
 	FieldXattrs
 	FieldMark
-	FieldNative // only with HasNative
+	FieldNative      // only with HasNative
+	FieldEntryNative // native xtimes of all entries, not of directories alone; with FieldNative
 )

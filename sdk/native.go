@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -56,6 +57,19 @@ func (x NativeXTime) AppendBinary(b []byte) ([]byte, error) {
 // NativeXTimeSize bytes.
 func NativeXTimeFrom(b []byte) NativeXTime {
 	return NativeXTime{Sec: binary.BigEndian.Uint32(b), Usec: binary.BigEndian.Uint32(b[4:])}
+}
+
+// Compare orders times: -1, 0 or +1.
+func (x NativeXTime) Compare(o NativeXTime) int {
+	if c := cmp.Compare(x.Sec, o.Sec); c != 0 {
+		return c
+	}
+	return cmp.Compare(x.Usec, o.Usec)
+}
+
+// Time is the point in time.
+func (x NativeXTime) Time() Time {
+	return Time{Sec: int64(x.Sec), Nsec: min(x.Usec, 999_999) * 1000}
 }
 
 // String shows the time.

@@ -49,16 +49,26 @@ func NewVisit(raw []byte, dir sdk.FileID, now sdk.Time, full bool) Visit {
 	return Visit{Trust: TrustSince, Since: m.Since, Begun: m.XTime.IsZero()}
 }
 
+// Changed is when an entry of the primary last changed: its change time, or its
+// native xtime where that is later. Gluster sets extended attributes without
+// touching change times.
+func Changed(e *sdk.Entry) sdk.Time {
+	if x := e.Native.Time(); x.Compare(e.Ctime) > 0 {
+		return x
+	}
+	return e.Ctime
+}
+
 // sameIfLooks reports whether equal looks settle it for the entry.
 func (v Visit) sameIfLooks(e *sdk.Entry) bool {
 	switch v.Trust {
 	case TrustLooks:
-		return v.Since.IsZero() || e.Ctime.Compare(v.Since) < 0
+		return v.Since.IsZero() || Changed(e).Compare(v.Since) < 0
 	case TrustSince:
 		if _, failed := v.Again[e.Name]; failed {
 			return false
 		}
-		return e.Ctime.Compare(v.Since) < 0
+		return Changed(e).Compare(v.Since) < 0
 	}
 	return false
 }

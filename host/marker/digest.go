@@ -113,8 +113,7 @@ func (d *digester) age(e *sdk.Entry) byte {
 // xtimes may show what it caches of attributes as they were just before. The
 // window is at least as long as it does.
 func (d *digester) marked(x sdk.NativeXTime) {
-	t := sdk.Time{Sec: int64(x.Sec), Nsec: min(x.Usec, 999_999) * 1000}
-	if t.Compare(d.young) > 0 && t.Compare(d.future) <= 0 {
+	if t := x.Time(); t.Compare(d.young) > 0 && t.Compare(d.future) <= 0 {
 		d.racy = true
 	}
 }

@@ -34,10 +34,11 @@ type lateMark struct {
 
 // mark tells of a change at p, which is there.
 func (f *fakeFS) mark(p sdk.Path) {
-	var chain []*object
+	var chain, dirs []*object
 	for o := f.must(p); ; o = f.must(p) {
+		chain = append(chain, o)
 		if o.kids != nil {
-			chain = append(chain, o)
+			dirs = append(dirs, o)
 		}
 		if p == sdk.Root {
 			break
@@ -45,9 +46,9 @@ func (f *fakeFS) mark(p sdk.Path) {
 		p = p.Dir()
 	}
 	if f.dirty != nil {
-		f.dirty[chain[0].entry.ID] = true
-		if len(chain) > 1 {
-			f.dirty[chain[1].entry.ID] = true
+		f.dirty[dirs[0].entry.ID] = true
+		if len(dirs) > 1 {
+			f.dirty[dirs[1].entry.ID] = true
 		}
 	}
 	f.value++
@@ -93,7 +94,7 @@ func (f *fakeFS) natively() {
 func (f *fakeFS) row(o *object, name string, fields sdk.Fields) sdk.Entry {
 	e := o.entry
 	e.Name = name
-	if fields&sdk.FieldNative != 0 && o.kids != nil {
+	if fields&sdk.FieldNative != 0 && o.kids != nil || fields&sdk.FieldEntryNative != 0 {
 		e.Native = o.native
 	}
 	return e

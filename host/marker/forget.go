@@ -67,7 +67,7 @@ func (f *fallen) bury() {
 			t.hang(r, m.moves.before(t, r))
 			t.count(n, 0, 0)
 			n.max = 0
-			n.flags = n.flags&^(flagNative|flagHole|flagUnlisted) | flagGhost | flagUnknown
+			n.flags = n.flags&^(flagNative|flagHole|flagUnlisted|flagAgain) | flagGhost | flagUnknown
 			delete(m.moves, r)
 			m.ghosts[r] = struct{}{}
 			m.record(r, false)

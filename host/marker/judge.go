@@ -12,9 +12,13 @@ func (w *walk) listed(r ref) {
 	n := m.tree.at(r)
 	sum, racy := w.dig.done()
 	was := n.flags
-	differs := n.is(flagUnknown) || n.digest != sum
+	differs := n.is(flagUnknown) || n.digest != sum || w.hidden(n)
 	n.digest = sum
-	n.flags &^= flagUnknown | flagUnlisted | flagHole
+	n.flags &^= flagUnknown | flagUnlisted | flagHole | flagAgain
+	if w.unseen {
+		n.flags |= flagAgain // no mark need tell of it when it can be seen
+		w.pass.Unseen++
+	}
 	if racy {
 		n.flags |= flagUnknown
 		w.pass.Racy = true
@@ -22,25 +26,39 @@ func (w *walk) listed(r ref) {
 	w.pass.Dirs++
 	w.single += w.bytes
 	m.tree.count(n, w.entries, w.bytes)
-	if w.native {
-		w.natives = append(w.natives, nativeRead{r, w.native0})
-	}
 	for c := n.kid; c != 0; c = m.tree.at(c).next {
 		k := m.tree.at(c)
 		if _, again := m.missing[c]; !again && k.seen != w.seen && !k.is(flagGhost) {
 			m.missing[c] = w.seen
+			k.flags |= flagAgain // a restart forgets what is missing, and asks again
+			m.pending[c] = struct{}{}
+			m.record(c, true)
 		}
 	}
 	w.save(r, differs || was&flagsKept != n.flags&flagsKept, differs)
 }
 
+// hidden reports whether the open directory was marked for something that its
+// listing does not show: an attribute of an entry, or of its own if nothing below
+// can have been the cause.
+func (w *walk) hidden(n *node) bool {
+	if !w.native || w.full || !n.is(flagNative) {
+		return false
+	}
+	return w.newer || !w.below && !n.knows(w.native0)
+}
+
 // gone notes a directory that is not in its place any more. A partial pass goes
-// on to ask its parent.
+// on to ask its parent, unless that was asked after it was last found.
 func (w *walk) gone(r ref) {
-	n := w.m.tree.at(r)
+	m := w.m
+	n := m.tree.at(r)
 	n.flags |= flagHole
 	w.save(r, false, false)
-	if !w.full && n.parent != 0 {
+	if w.full || n.parent == 0 || m.lost(r) {
+		return
+	}
+	if p := m.tree.at(n.parent); p.listed != w.seen || !p.is(flagHole) {
 		w.due(n.parent)
 	}
 }
@@ -114,7 +132,9 @@ func (w *walk) due(r ref) {
 	m := w.m
 	switch {
 	case m.tree.at(r).listed == w.seen && !slices.Contains(w.dirs[min(w.ended+1, len(w.dirs)):], r):
+		m.tree.at(r).flags |= flagAgain
 		m.pending[r] = struct{}{}
+		m.record(r, true) // outlasts a restart: nothing else leads there
 		w.pass.Racy = true
 	case !w.full:
 		m.pending[r] = struct{}{}

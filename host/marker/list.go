@@ -2,6 +2,7 @@ package marker
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -16,7 +17,11 @@ func (w *walk) BeginDir(i int, self *sdk.Entry) error {
 		return fmt.Errorf("the driver opened directory %d, not %d of %d", i, w.ended, len(w.dirs))
 	}
 	w.m.mu.RLock()
-	id := w.m.tree.at(w.dirs[i]).id
+	n := w.m.tree.at(w.dirs[i])
+	id, was := n.id, n.native
+	if !n.is(flagNative) {
+		was = sdk.NativeXTime{Sec: math.MaxUint32}
+	}
 	w.m.mu.RUnlock()
 	w.open = true
 	// What was swapped in since it was found is left for the next pass.
@@ -27,7 +32,8 @@ func (w *walk) BeginDir(i int, self *sdk.Entry) error {
 	if w.native {
 		w.dig.marked(self.Native)
 	}
-	w.native0, w.entries, w.bytes = self.Native, 0, 0
+	w.native0, w.entries, w.bytes, w.unseen = self.Native, 0, 0, false
+	w.newer, w.below, w.last = false, false, was
 	w.links.reset()
 	return nil
 }
@@ -49,6 +55,12 @@ func (w *walk) Entry(e *sdk.Entry) error {
 			w.find(e)
 		}
 	case e.Type == sdk.TypeUnknown:
+		w.unseen = true
+	case e.Native.Compare(w.last) > 0:
+		w.newer = true
+	}
+	switch {
+	case e.Type == sdk.TypeDir, e.Type == sdk.TypeUnknown:
 	case e.Nlink > 1 && !e.ID.IsZero():
 		w.links.add(e)
 	case e.Type == sdk.TypeRegular:
@@ -103,6 +115,7 @@ func (w *walk) find(e *sdk.Entry) {
 	}
 	if w.full || moved || n.is(flagsPending) || w.native && !n.knows(e.Native) {
 		w.stack = append(w.stack, r)
+		w.below = true
 	}
 }
 
@@ -119,6 +132,8 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 	r := w.dirs[i]
 	if !w.open || w.other {
 		w.links.reset()
+	} else if w.native {
+		w.natives = append(w.natives, nativeRead{r, w.native0})
 	}
 	elsewhere := (err != nil || w.other) && w.elsewhere(i)
 	if !elsewhere {
@@ -130,6 +145,8 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 		w.stack = append(w.stack, r)
 	case err == nil && !w.other:
 		w.listed(r)
+	case w.m.tree.at(r).seen != w.seen:
+		w.gone(r) // an earlier pass found it: its parent tells whether it is there
 	case (err == nil || err.Kind == sdk.KindNotExist || err.Kind == sdk.KindChanged) && !w.m.tree.at(r).is(flagHole):
 		// Gone since it was found. Its parent's digest has it, and so differs
 		// the next time. If it is there again by then, and gone once more, it is

@@ -42,6 +42,9 @@ type Pass struct {
 	// of the first of them, at most MaxProblems.
 	Unlisted int64
 	Problems []Problem
+	// Unseen counts the directories with entries that could not be described.
+	// Every pass lists them until they can.
+	Unseen int64
 	// Moves are the directories that are not where they were, those of earlier
 	// passes among them until Marker.Moved is called for them; sorted by From.
 	Moves []Move

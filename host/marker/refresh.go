@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -96,7 +97,7 @@ func (m *Marker) finish(w *walk, complete bool) error {
 
 // complete takes over what only a pass that came to its end may change.
 func (m *Marker) complete(w *walk) {
-	if w.full || w.pass.Dirs > 0 {
+	if w.full || w.native || w.pass.Dirs > 0 {
 		m.forget(w.seen)
 	}
 	if w.full {
@@ -121,9 +122,9 @@ func (m *Marker) complete(w *walk) {
 	if len(m.pending) == 0 {
 		m.pending = map[ref]struct{}{} // a map keeps the room that it once had
 	}
-	for _, read := range w.natives {
+	for _, read := range slices.Backward(w.natives) {
 		n := m.tree.at(read.dir)
-		if n.knows(read.native) || n.id.IsZero() {
+		if n.knows(read.native) || n.id.IsZero() || n.is(flagHole|flagAgain) {
 			continue
 		}
 		n.native = read.native

@@ -20,10 +20,11 @@ const (
 	flagHole                       // the last listing failed or broke off: children unseen are not gone
 	flagNative                     // native is known
 	flagDirty                      // never in the journal, which does not have the node as it is
+	flagAgain                      // the listing was whole, but overtaken or without an entry's description
 
-	flagsKept = flagUnknown | flagUnlisted | flagGhost | flagMoved | flagHole | flagNative
+	flagsKept = flagUnknown | flagUnlisted | flagGhost | flagMoved | flagHole | flagNative | flagAgain
 	// flagsPending make a directory one that every pass lists.
-	flagsPending = flagUnknown | flagUnlisted | flagHole
+	flagsPending = flagUnknown | flagUnlisted | flagHole | flagAgain
 )
 
 // node is what is kept of a directory.

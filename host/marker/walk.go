@@ -50,8 +50,12 @@ type walk struct {
 
 	// The open directory.
 	native0 sdk.NativeXTime // read before its listing
+	last    sdk.NativeXTime // read before the listing before
+	newer   bool            // an entry was marked after the listing before
+	below   bool            // something below it is to be listed as well
 	entries uint32
 	bytes   int64
+	unseen  bool // one of its entries could not be described
 	links   linkBatch
 }
 
@@ -59,7 +63,9 @@ type walk struct {
 // The one in the parent's listing is as right, but older: what came in between is
 // in the listing too, and would be looked for once more. A mark reaches a
 // directory before those above it, so what this one covers of a directory below
-// is in the entry of that directory, which is read later.
+// is in the entry of that directory, which is read later. Where a directory is
+// listed twice in a pass the first value counts: what was found below it then is
+// not looked at again.
 type nativeRead struct {
 	dir    ref
 	native sdk.NativeXTime
@@ -112,16 +118,12 @@ func (w *walk) interrupted() {
 
 // run lists until nothing is left.
 func (w *walk) run(ctx context.Context, src sdk.Source) error {
-	var fields sdk.Fields
-	if w.native {
-		fields = sdk.FieldNative
-	}
 	for w.widen == "" && (len(w.stack)+len(w.later) > 0 || w.unshelve() || w.mourn()) {
 		w.next()
 		if len(w.dirs) == 0 {
 			continue
 		}
-		if err := src.Scan(ctx, sdk.ScanRequest{Dirs: w.paths, Fields: fields}, w); err != nil {
+		if err := src.Scan(ctx, sdk.ScanRequest{Dirs: w.paths, Fields: w.fields()}, w); err != nil {
 			return err
 		}
 		if w.ended != len(w.dirs) {
@@ -133,6 +135,27 @@ func (w *walk) run(ctx context.Context, src sdk.Source) error {
 	}
 	w.names()
 	return ctx.Err()
+}
+
+// fields is what is asked of the scan's directories. The marker's time of an entry
+// tells what its change time does not: Gluster leaves that alone when an extended
+// attribute is set. It is needed only where a listing is compared with one before.
+func (w *walk) fields() sdk.Fields {
+	if !w.native {
+		return 0
+	}
+	if w.full {
+		return sdk.FieldNative
+	}
+	m := w.m
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, r := range w.dirs {
+		if m.tree.at(r).is(flagNative) {
+			return sdk.FieldNative | sdk.FieldEntryNative
+		}
+	}
+	return sdk.FieldNative
 }
 
 // next takes the top of the stack for a scan.

@@ -70,6 +70,10 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 		if err := m.Target.Scan(ctx, req, &others); err != nil {
 			return fmt.Errorf("look at the secondary: %w", err)
 		}
+		if others.err != nil {
+			// A guess would bind the mirror for good.
+			return fmt.Errorf("look at the secondary: %w", others.err)
+		}
 		return nil
 	})
 	if err != nil {

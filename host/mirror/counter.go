@@ -66,10 +66,11 @@ func (c *counter) Entry(e *sdk.Entry) error {
 }
 
 // strangers is the sink of a scan of the root that tells whether there is
-// anything.
+// anything. What was not listed to its end may hold anything or nothing.
 type strangers struct {
-	self  sdk.Entry // the root's own; without a type if it was not listed
+	self  sdk.Entry // the root's own
 	found bool
+	err   *sdk.Error // of the listing
 }
 
 var _ sdk.ScanSink = (*strangers)(nil)
@@ -80,10 +81,9 @@ func (s *strangers) BeginDir(_ int, self *sdk.Entry) error {
 	return nil
 }
 
-// EndDir implements [sdk.ScanSink]. What was not listed to its end may hold
-// anything.
+// EndDir implements [sdk.ScanSink].
 func (s *strangers) EndDir(_ int, err *sdk.Error) error {
-	s.found = s.found || err != nil
+	s.err = err
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gsyncd/gsyncd-host/host/mirror"
 	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
 // What --adopt allows is spent by the first turn: a primary that is emptied
@@ -22,12 +23,12 @@ func TestAdoptIsSpentByTheFirstTurn(t *testing.T) {
 	r := newRig(t)
 	r.adopt = true
 	r.write("d/a", "a")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	end := make(chan error, 1)
 	go func() { end <- r.runContext(ctx, mirror.Options{}) }()
 	r.await(ctx, func(s report.Snapshot) bool { return s.State == report.InSync })
-	r.sh("rm -rf d")
+	r.sh("mv d $P.away") // in one step: a look half-way would meet a directory that is not empty yet
 	r.await(ctx, func(s report.Snapshot) bool { return s.ProblemCount > 0 })
 	cancel()
 	<-end
@@ -118,4 +119,29 @@ func TestFilledSecondaryGetsAttributes(t *testing.T) {
 		t.Errorf("done %+v, want no file sent", s.Done)
 	}
 	r.equal()
+}
+
+// A primary that is emptied after the look at it, and before the turn comes there,
+// is an emptied primary too.
+func TestEmptiedDuringTheTurn(t *testing.T) {
+	r := newRig(t)
+	r.write("d/a", "a")
+	r.sync()
+	r.sh("touch .")
+	r.wrapSource = func(s sdk.Source) sdk.Source {
+		return hookSource{s, &hooks{scan: func(req sdk.ScanRequest, sink sdk.ScanSink, next func(sdk.ScanRequest, sdk.ScanSink) error) error {
+			if req.Fields&sdk.FieldTarget != 0 && req.Dirs[0] == sdk.Root {
+				if err := os.Rename(filepath.Join(r.primary, "d"), r.primary+".away"); err != nil {
+					return err
+				}
+			}
+			return next(req, sink)
+		}}}
+	}
+	if err := r.run(mirror.Options{Turns: 1}); !errors.Is(err, mirror.ErrProblems) {
+		t.Errorf("run: %v, want problems", err)
+	}
+	if !r.exists("d/a") {
+		t.Fatal("the secondary was emptied")
+	}
 }

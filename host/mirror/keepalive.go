@@ -21,10 +21,10 @@ const (
 // keepAlive lets the secondary's root say whose mirror it is, for as long as the
 // mirror runs: whoever mirrors that secondary further then goes by the native
 // xtimes of the volume at the beginning of the chain, since what a mirror writes
-// marks nothing. It goes on during a turn of any length. The returned function
+// marks nothing. A secondary that does not carry these says nothing. It goes on during a turn of any length. The returned function
 // ends it. Failures never stop the mirror.
 func (m *Mirror) keepAlive(ctx context.Context) func() {
-	if m.Source.Info().Features&sdk.HasNative == 0 || m.Target.Info().Features&sdk.KeepsVolumeMark == 0 {
+	if !m.native || m.Target.Info().Features&sdk.KeepsVolumeMark == 0 {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)

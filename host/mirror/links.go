@@ -147,7 +147,10 @@ func (t *turn) linkBatch(ctx context.Context, links []link) error {
 		}
 	}
 	t.addCounts(counts)
-	return t.restoreTimes(ctx, foreign)
+	if err := t.restoreTimes(ctx, foreign); err != nil {
+		return err
+	}
+	return t.restamp(ctx, foreign)
 }
 
 // isVersion reports whether the secondary's file is the version that the

@@ -18,14 +18,19 @@ import (
 )
 
 // modelFlags choose what TestModel does: -seed replays one history, -steps makes
-// histories longer, -model.time goes on with new histories for that long, and
-// -model.still lets nothing change while a run goes on, so that a replay differs
-// only by what the mirror's own goroutines do.
+// histories longer, -model.time goes on with new histories for that long,
+// -model.native lets all of them be of primaries with native xtimes, -model.busy
+// lets the primary change during all runs in which things go wrong, and -model.still
+// lets nothing change while a run goes on, so that a replay differs only by what the
+// mirror's own goroutines do.
 type modelFlags struct {
 	seed  *uint64
 	steps *int
 	time  *time.Duration
 	still *bool
+
+	native *bool
+	busy   *bool
 }
 
 var model = modelFlags{
@@ -33,7 +38,14 @@ var model = modelFlags{
 	steps: flag.Int("steps", 12, "TestModel: rounds of a history"),
 	time:  flag.Duration("model.time", 6*time.Second, "TestModel: begin new histories for this long"),
 	still: flag.Bool("model.still", false, "TestModel: nothing changes during runs"),
+
+	native: flag.Bool("model.native", false, "TestModel: primaries with native xtimes only"),
+	busy:   flag.Bool("model.busy", false, "TestModel: something changes during all runs with faults"),
 }
+
+// nativeEvery is how many histories there are for one whose primary has native
+// xtimes.
+const nativeEvery = 3
 
 // TestModel lets trees change at random while everything that can fail does, and
 // kills the mirror at random; after that it must find its way to equal trees by
@@ -50,6 +62,9 @@ func TestModel(t *testing.T) {
 	end := time.Now().Add(*model.time)
 	for n := uint64(0); n < 2 || time.Now().Before(end); n++ {
 		seed := first + n
+		if *model.native {
+			seed = first - first%nativeEvery + n*nativeEvery
+		}
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { history(t, seed, *model.steps) })
 		if !ok {
 			return
@@ -83,7 +98,7 @@ func history(t *testing.T, seed uint64, steps int) {
 	h.p, h.s = newWorld(h.primary, rng), newWorld(h.secondary, rng)
 	h.retry = mirror.Retry{Min: time.Millisecond, Max: 2 * time.Millisecond, Attempts: 2}
 	h.rig.log = quietLog()
-	if seed%3 == 0 {
+	if seed%nativeEvery == 0 {
 		h.volume = newVolume(h.rig)
 	}
 	h.p.write(keepName, []byte("x"))
@@ -94,11 +109,11 @@ func history(t *testing.T, seed uint64, steps int) {
 		}
 	}()
 	for range steps {
+		if h.quiet && rng.IntN(2) == 0 {
+			h.s.drift(h.p) // while each directory is where the other side has it
+		}
 		for range 1 + rng.IntN(12) {
 			h.p.step()
-		}
-		if h.quiet && rng.IntN(2) == 0 {
-			h.s.drift(h.p)
 		}
 		h.tape.take("P", h.p)
 		h.tape.take("S", h.s)
@@ -141,7 +156,7 @@ func (h *chronicle) faulty() {
 		f.syncBad = 0.5
 	}
 	h.streamed = h.rng.IntN(2) == 0
-	concurrent := h.rng.IntN(4) == 0 && !*model.still
+	concurrent := (h.rng.IntN(4) == 0 || *model.busy) && !*model.still
 	full := h.rng.IntN(8) == 0
 	h.tape.add("run with faults: rate %.2f kill %d gone %d sync %.1f streamed %v concurrent %v full %v", f.rate, f.killAt, f.goneAt, f.syncBad, h.streamed, concurrent, full)
 	defer func() {
@@ -202,10 +217,20 @@ func (h *chronicle) go1(f *faults, concurrent, full bool) error {
 	defer cancel()
 	inner := func(s sdk.Source) sdk.Source { return s }
 	h.wrapSource, h.wrapTarget = nil, nil
+	meddled, changes := func() {}, concurrent
 	if v := h.volume; v != nil {
 		inner = func(s sdk.Source) sdk.Source { return hookSource{s, v.sourceHooks()} }
 		h.wrapSource = inner
 		h.wrapTarget = func(s sdk.Target) sdk.Target { return hookTarget{s, v.targetHooks(s)} }
+	}
+	if concurrent && h.rng.IntN(2) == 0 {
+		concurrent = false
+		med := &meddler{rng: rand.New(rand.NewPCG(h.rng.Uint64(), 3)), left: 40}
+		med.w = newWorld(h.primary, med.rng)
+		around := inner
+		inner = func(s sdk.Source) sdk.Source { return around(hookSource{s, med.hooks()}) }
+		h.wrapSource = inner
+		meddled = func() { med.stop(); h.tape.take("P (in between)", med.w) }
 	}
 	if f != nil {
 		f.kill = cancel
@@ -244,7 +269,8 @@ func (h *chronicle) go1(f *faults, concurrent, full bool) error {
 		src = inner(src)
 		close(stop)
 		busy.Wait()
-		if !rec.complete || concurrent {
+		meddled()
+		if !rec.complete || changes {
 			// The last pass did not see what is there now.
 			if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
 				h.t.Errorf("look at the primary: %v", err)
@@ -259,8 +285,14 @@ func (h *chronicle) go1(f *faults, concurrent, full bool) error {
 			}
 			return found[0].ID
 		}
-		for _, lie := range h.lies(index.XTime, id) {
+		lies := h.lies(index.XTime, id)
+		for _, lie := range lies {
 			h.t.Error(lie)
+		}
+		if len(lies) > 0 {
+			// Whether the marker missed something, or the crawl.
+			_, err := index.Refresh(context.Background(), src, marker.Hint{Sweep: true})
+			h.t.Logf("%d of %d lies are ones after a sweep, too (%v)", len(h.lies(index.XTime, id)), len(lies), err)
 		}
 	}
 	err := h.runContext(ctx, mirror.Options{Once: true, Full: full})

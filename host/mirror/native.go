@@ -1,9 +1,11 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 
-	"github.com/gsyncd/gsyncd-host/host/crawl"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
@@ -30,14 +32,95 @@ func (m *Mirror) markFields() sdk.Fields {
 // setMark makes the operation that marks a finished directory. Who comes without
 // our index, another mirror's marker or classic gsyncd, reads the native xtime: it
 // is the one that the pass read before it listed the directory, so all that was
-// marked up to it is on the secondary. With a mark that only says "begun" goes the
-// one that is there already, which is as true as before.
-func (m *Mirror) setMark(path sdk.Path, mark crawl.Mark) sdk.Op {
-	op := sdk.Op{Kind: sdk.OpSetMark, Path: path, Mark: mark.Encode()}
-	if m.native {
-		op.Native, _ = m.Marker.Native(mark.Dir)
+// marked up to it is on the secondary.
+func (t *turn) setMark(n *node) sdk.Op {
+	mark := n.mark(t.since)
+	op := sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: mark.Encode()}
+	if t.native {
+		op.Native = t.stamp(n)
 	}
 	return op
+}
+
+// nativeOf is the native xtime up to which a directory of the primary was seen.
+// Where none was marked since the index was begun, that is when it was begun.
+func (t *turn) nativeOf(id sdk.FileID) sdk.NativeXTime {
+	if x, ok := t.Marker.Native(id); ok && !x.IsZero() {
+		return x
+	}
+	return t.pass.Beacon.Index.Since
+}
+
+// stampRoom is how far below the primary's native xtime, in microseconds, the
+// one on the secondary may be for the sake of being another.
+const stampRoom = 1000
+
+// stamp is what a finished directory gets for its native xtime. Something may have
+// been done to it, or below, for which the primary has not marked anything: what
+// a hole of the marker hid, or a further name of a file. Who mirrors the
+// secondary in turn goes by the stamp and must see another one. A lower one
+// claims less, so it is true as well; it stays until there is a newer xtime.
+func (t *turn) stamp(n *node) sdk.NativeXTime {
+	x := t.nativeOf(n.id)
+	switch {
+	case !stampOf(x, n.native):
+		return x
+	case n.changed():
+		return micros(toMicros(n.native) - 1)
+	}
+	return n.native
+}
+
+// stampOf reports whether a stamp on the secondary stands for the native xtime x.
+func stampOf(x, was sdk.NativeXTime) bool {
+	return !was.IsZero() && toMicros(was) <= toMicros(x) && toMicros(x)-toMicros(was) < stampRoom
+}
+
+func toMicros(x sdk.NativeXTime) uint64 { return uint64(x.Sec)*1e6 + uint64(x.Usec) }
+
+func micros(n uint64) sdk.NativeXTime {
+	return sdk.NativeXTime{Sec: uint32(n / 1e6), Usec: uint32(n % 1e6)}
+}
+
+// restamp gives other stamps to directories in which something was done though
+// they were not entered, and to those above; what was entered gets one when it is
+// complete.
+func (t *turn) restamp(ctx context.Context, dirs []sdk.Path) error {
+	if !t.native || len(dirs) == 0 {
+		return nil
+	}
+	known := map[sdk.Path]bool{}
+	var all []sdk.Path
+	t.mu.Lock()
+	for _, d := range dirs {
+		for ; !known[d]; d = d.Dir() {
+			known[d] = true
+			if n := t.entered[d]; n != nil {
+				n.restamp = true
+			} else {
+				all = append(all, d)
+			}
+		}
+	}
+	t.mu.Unlock()
+	// Deeper ones first: a new one above must not be seen before.
+	slices.SortFunc(all, func(a, b sdk.Path) int { return cmp.Compare(depth(b), depth(a)) })
+	for chunk := range slices.Chunk(all, sdk.MaxBatch) {
+		found, err := t.Target.Stat(ctx, chunk, t.markFields())
+		if err != nil {
+			return fmt.Errorf("read marks: %w", err)
+		}
+		var ops []sdk.Op
+		for i := range found {
+			if e := &found[i]; e.Err == nil && e.Mark != nil && !e.Native.IsZero() {
+				ops = append(ops, sdk.Op{Kind: sdk.OpSetMark, Path: chunk[i], Mark: e.Mark, Native: micros(toMicros(e.Native) - 1)})
+			}
+		}
+		if _, err := t.apply(ctx, ops); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // carries reports whether the secondary's directory s, which has no mark of ours,

@@ -23,6 +23,8 @@ type node struct {
 	failed  bool // something below could not be done: no mark
 	touched bool // an entry of it was made, replaced or removed
 	acted   bool // anything about an entry of it had to be done
+	differs bool // its own attributes did
+	restamp bool // something was done below, or in an earlier turn
 	visited bool
 	set     bool      // its attributes are set, or on their way
 	self    sdk.Entry // the primary's own entry
@@ -58,6 +60,9 @@ func (n *node) mark(since sdk.Time) crawl.Mark {
 
 // held reports whether the directory is entered although its mark holds.
 func (n *node) held() bool { return !n.was.XTime.IsZero() }
+
+// changed reports whether anything was done to the directory or below.
+func (n *node) changed() bool { return n.acted || n.touched || n.differs || n.restamp }
 
 // self stands among a directory's names for its own attributes.
 const self = "."

@@ -161,3 +161,46 @@ func TestPromise1NoMarkWithoutSync(t *testing.T) {
 	r.sync()
 	r.equal()
 }
+
+// TestPromise1CutListing: where the secondary's listing breaks off, what comes after
+// is not taken for missing, and a directory there not for a new one with nothing in
+// it: its mark would hide what has to be removed.
+func TestPromise1CutListing(t *testing.T) {
+	r := newRig(t)
+	r.sh("mkdir b; echo 1 >a; echo 2 >b/keep; echo 3 >b/old")
+	r.sync()
+	r.sh("rm b/old; touch .")
+	cut := &sdk.Error{Kind: sdk.KindTransient, Op: "list", Errno: syscall.EIO}
+	r.wrapTarget = func(t sdk.Target) sdk.Target {
+		return hookTarget{t, &hooks{scan: func(req sdk.ScanRequest, sink sdk.ScanSink, next func(sdk.ScanRequest, sdk.ScanSink) error) error {
+			if cut != nil && req.Dirs[0] == sdk.Root {
+				sink = &cutSink{ScanSink: sink, after: "a", err: cut}
+				cut = nil
+			}
+			return next(req, sink)
+		}}}
+	}
+	if err := r.run(mirror.Options{Turns: 1}); !errors.Is(err, mirror.ErrProblems) {
+		t.Errorf("run: %v, want problems", err)
+	}
+	r.sync()
+	r.equal()
+}
+
+// cutSink ends the first directory of a scan with an error after one of its names.
+type cutSink struct {
+	sdk.ScanSink
+	after string
+	err   *sdk.Error
+	off   bool
+}
+
+func (s *cutSink) Entry(e *sdk.Entry) error {
+	if s.off {
+		return nil
+	}
+	s.off = e.Name == s.after
+	return s.ScanSink.Entry(e)
+}
+
+func (s *cutSink) EndDir(i int, _ *sdk.Error) error { return s.ScanSink.EndDir(i, s.err) }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gsyncd/gsyncd-host/host/mirror"
 	"github.com/gsyncd/gsyncd-host/host/report"
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -89,11 +91,19 @@ func TestPromise4RootReplacedWhileRunning(t *testing.T) {
 		r := newRig(t)
 		r.write("d/a", "a")
 		r.sync()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		end := make(chan error, 1)
+		r.running.Store(nil) // the first run was in sync as well
 		go func() { end <- r.runContext(ctx, mirror.Options{}) }()
 		r.await(ctx, func(s report.Snapshot) bool { return s.State == report.InSync })
-		r.sh("mv " + side + " " + side + ".old; mkdir " + side)
+		at := map[string]string{"$P": r.primary, "$S": r.secondary}[side]
+		if err := os.Mkdir(at+".old", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		// In one step, so that there is always a directory.
+		if err := unix.Renameat2(unix.AT_FDCWD, at, unix.AT_FDCWD, at+".old", unix.RENAME_EXCHANGE); err != nil {
+			t.Fatal(err)
+		}
 		if err := <-end; err == nil || ctx.Err() != nil {
 			t.Errorf("%s replaced: run ended with %v", side, err)
 		}

@@ -54,7 +54,7 @@ func (p *publication) carryOut(ctx context.Context) error {
 		ops = append(ops, sdk.Op{Kind: sdk.OpSync, Path: sdk.Root})
 	}
 	for _, n := range p.final {
-		ops = append(ops, p.setMark(n.path, n.mark(p.since)))
+		ops = append(ops, p.setMark(n))
 	}
 	for i := range p.staged {
 		ops = append(ops, sdk.Op{Kind: sdk.OpRename, From: p.staged[i].staged, Path: p.staged[i].path})
@@ -105,6 +105,12 @@ func (p *publication) dropFailed() {
 		if !n.failed && p.keepsMark(n) {
 			p.hasMark(n)
 			return true
+		}
+		if _, begun := p.partial[n.id]; begun {
+			n.restamp = true // an earlier turn has done something
+		}
+		if n.parent != nil && n.changed() {
+			n.parent.restamp = true // so that the way down to n is found
 		}
 		return n.failed
 	})

@@ -179,7 +179,7 @@ func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) (counts []int64
 	if !t.Session.Adopted {
 		return nil, refuse(`the secondary held it before this mirror began; run once with --adopt to let the mirror remove such entries, or declare deletes = "keep"`), nil
 	}
-	if t.pass.Entries == 0 && !t.Adopt {
+	if (t.pass.Entries == 0 || !t.peopled) && !t.Adopt {
 		return nil, refuse("the primary has become empty; if that is meant, run once with --adopt"), nil
 	}
 	if t.blind || t.pass.Unlisted > 0 {

@@ -100,6 +100,13 @@ func (r *rows) entry(i int) *sdk.Entry {
 	return nil
 }
 
+// cut reports whether directory i's listing broke off after the entries that were
+// given so far: what was not among them may exist.
+func (r *rows) cut(i int) bool {
+	next := r.peek()
+	return next == nil || next.kind == rowEnd && next.dir == i && next.err != nil
+}
+
 // end drops what is left of directory i and says whether its listing is whole.
 func (r *rows) end(i int) *sdk.Error {
 	for {

@@ -107,7 +107,9 @@ func (t *turn) dirMetas(ctx context.Context, wave []*node) (m dirMetas, err erro
 	var nodes []*node
 	var paths []sdk.Path
 	for _, n := range wave {
-		if n.touched {
+		if n.touched || n.mask != 0 {
+			// Where other attributes do not move a directory's change time, this does:
+			// who mirrors the secondary in turn goes by that.
 			n.mask |= sdk.MetaMtime
 		}
 		if n.visited && n.mask != 0 && !n.set {

@@ -70,14 +70,10 @@ func (m *Mirror) sweepLater() { m.sweepNot = m.Clock().Add(m.Sweep / sweepAgain)
 // keepsMark reports whether a sweep found a directory to be just what its mark
 // says, so that nothing has to be written. The lock is held.
 func (t *turn) keepsMark(n *node) bool {
-	if !n.held() || n.acted || n.touched || n.mask != 0 {
+	if !n.held() || n.mask != 0 || n.changed() {
 		return false
 	}
-	if t.native {
-		x, _ := t.Marker.Native(n.id)
-		return x == n.native
-	}
-	return true
+	return !t.native || stampOf(t.nativeOf(n.id), n.native)
 }
 
 // unclaimFailed replaces the marks that a sweep found to hold where something is

@@ -22,6 +22,10 @@ type turn struct {
 	every bool     // enter every directory, whatever its mark says
 	since sdk.Time // what the marks of this turn will vouch for
 
+	// peopled says that there is something in the primary's root: it is the walk's
+	// until that has ended.
+	peopled bool
+
 	jobs chan mover.Job
 	wake chan struct{} // something can be published
 

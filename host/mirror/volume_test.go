@@ -78,10 +78,18 @@ func (v *volume) sourceHooks() *hooks {
 			return b, err
 		},
 		scan: func(req sdk.ScanRequest, sink sdk.ScanSink, next func(sdk.ScanRequest, sdk.ScanSink) error) error {
-			if req.Fields&sdk.FieldNative != 0 {
-				sink = &nativeSink{ScanSink: sink, dirs: req.Dirs, of: v.nativeOf}
+			if req.Fields&sdk.FieldNative == 0 {
+				return next(req, sink)
 			}
-			return next(req, sink)
+			// One by one: the driver lists several ahead of what the sink is told, and
+			// a native xtime is to be read before the listing.
+			for i, d := range req.Dirs {
+				s := &nativeSink{ScanSink: sink, from: i, dirs: req.Dirs[i : i+1], of: v.nativeOf}
+				if err := next(sdk.ScanRequest{Dirs: []sdk.Path{d}, Fields: req.Fields}, s); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		stat: func(paths []sdk.Path, fields sdk.Fields, next func() ([]sdk.Entry, error)) ([]sdk.Entry, error) {
 			var before []sdk.NativeXTime
@@ -200,6 +208,10 @@ func (v *volume) apply(t sdk.Target, ops []sdk.Op, next func([]sdk.Op) ([]sdk.Op
 		}
 		run = append(run, ops[i])
 	}
+	before, err := v.standing(t, ops)
+	if err != nil {
+		return nil, err
+	}
 	if err := flush(len(ops)); err != nil {
 		return nil, err
 	}
@@ -211,6 +223,9 @@ func (v *volume) apply(t sdk.Target, ops []sdk.Op, next func([]sdk.Op) ([]sdk.Op
 		if err != nil {
 			return nil, err
 		}
+		if ops[i].Kind == sdk.OpMkdir && before[ops[i].Path] == found[0].ID {
+			continue // it was there, and keeps what it carries
+		}
 		m, err := crawl.DecodeMark(ops[i].Mark)
 		v.mu.Lock()
 		v.carried[found[0].ID.Ino] = ops[i].Native
@@ -220,6 +235,25 @@ func (v *volume) apply(t sdk.Target, ops []sdk.Op, next func([]sdk.Op) ([]sdk.Op
 		v.mu.Unlock()
 	}
 	return out, nil
+}
+
+// standing gives the directories that stand where operations are to make some.
+func (v *volume) standing(t sdk.Target, ops []sdk.Op) (map[sdk.Path]sdk.FileID, error) {
+	var paths []sdk.Path
+	for i := range ops {
+		if ops[i].Kind == sdk.OpMkdir {
+			paths = append(paths, ops[i].Path)
+		}
+	}
+	out := map[sdk.Path]sdk.FileID{}
+	if len(paths) == 0 {
+		return out, nil
+	}
+	found, err := t.Stat(context.Background(), paths, 0)
+	for i := range found {
+		out[paths[i]] = found[i].ID
+	}
+	return out, err
 }
 
 // classic makes of the secondary's marks what the classic gsyncd leaves: native
@@ -258,6 +292,7 @@ func inode(t *testing.T, path string) uint64 {
 // nativeSink gives the rows of a scan their native xtimes.
 type nativeSink struct {
 	sdk.ScanSink
+	from int // the number of the first directory
 	dirs []sdk.Path
 	of   func(sdk.Path, *sdk.Entry) sdk.NativeXTime
 	open sdk.Path
@@ -267,8 +302,10 @@ func (s *nativeSink) BeginDir(i int, self *sdk.Entry) error {
 	s.open = s.dirs[i]
 	e := *self
 	e.Native = s.of(s.open, self)
-	return s.ScanSink.BeginDir(i, &e)
+	return s.ScanSink.BeginDir(s.from+i, &e)
 }
+
+func (s *nativeSink) EndDir(i int, err *sdk.Error) error { return s.ScanSink.EndDir(s.from+i, err) }
 
 func (s *nativeSink) Entry(e *sdk.Entry) error {
 	if e.Type != sdk.TypeDir || strings.HasPrefix(e.Name, sdk.ReservedPrefix) {

@@ -98,7 +98,11 @@ func (w *walker) list(ctx context.Context, chunk []*node) *listing {
 	if w.full {
 		fields |= sdk.FieldXattrs
 	}
-	l := &listing{chunk: chunk, p: scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: fields})}
+	of := fields
+	if w.Source.Info().Features&sdk.HasNative != 0 && !chunk[0].fresh {
+		of |= sdk.FieldNative | sdk.FieldEntryNative // for crawl.Changed
+	}
+	l := &listing{chunk: chunk, p: scanRows(ctx, w.Source, sdk.ScanRequest{Dirs: dirs, Fields: of})}
 	bare := w.bare
 	w.bare = nil // of the first listing
 	switch {
@@ -179,8 +183,9 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	n.self = *selfP
 	if selfS != nil {
 		n.mask = w.policy.MetaDiff(selfP, selfS, v.Xattrs)
+		n.differs = n.mask != 0
 		_, failed := v.Again[self]
-		if failed || v.Begun || !(v.Trust == crawl.TrustSince && selfP.Ctime.Compare(v.Since) < 0) {
+		if failed || v.Begun || !(v.Trust == crawl.TrustSince && crawl.Changed(selfP).Compare(v.Since) < 0) {
 			n.mask = sdk.MetaAll
 		}
 		w.begin(n, selfS)
@@ -189,6 +194,7 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	}
 	listP := func() *sdk.Entry {
 		e := p.entry(i)
+		w.peopled = w.peopled || e != nil && n.parent == nil && !sdk.Reserved(e.Name)
 		if e != nil && w.namesMissing(e) {
 			w.mu.Lock()
 			n.failName(e.Name)
@@ -197,6 +203,9 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		return e
 	}
 	for a := range w.policy.Merge(n.path, v, listP, listS) {
+		if a.S == nil && s != nil && s.cut(i) {
+			continue // it may be there: made anew, it would be taken for empty
+		}
 		if err := w.take(ctx, n, a); err != nil {
 			return err
 		}
@@ -268,17 +277,17 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 }
 
 // namesMissing reports whether e may have names that the pass did not see,
-// because some directory could not be listed, or need not be. It is mirrored for what is known,
-// but nothing may vouch for that.
+// because some directory could not be listed, or need not be, or some entry
+// could not be described. It is mirrored for what is known, but nothing may vouch
+// for that.
 func (w *walker) namesMissing(e *sdk.Entry) bool {
-	if w.pass.NamesKnown && w.pass.Unlisted == 0 || e.Type != sdk.TypeRegular || e.Nlink < 2 || len(w.Marker.Links(e.ID)) >= int(e.Nlink) {
+	if w.pass.NamesKnown && w.pass.Unlisted+w.pass.Unseen == 0 || e.Type != sdk.TypeRegular || e.Nlink < 2 || len(w.Marker.Links(e.ID)) >= int(e.Nlink) {
 		return false
 	}
-	if !w.pass.NamesKnown {
-		w.mu.Lock()
-		w.nameless, w.again = true, true
-		w.mu.Unlock()
-	}
+	w.mu.Lock()
+	w.nameless = w.nameless || !w.pass.NamesKnown
+	w.again = w.again || !w.pass.NamesKnown || w.pass.Unseen > 0
+	w.mu.Unlock()
 	return true
 }
 

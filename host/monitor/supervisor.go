@@ -37,8 +37,7 @@ type Supervisor struct {
 func (s *Supervisor) Run(ctx context.Context) error {
 	said := ""
 	for attempt := 1; ; attempt++ {
-		began := s.Clock()
-		err := s.attempt(ctx)
+		opened, err := s.attempt(ctx)
 		switch {
 		case err == nil, errors.Is(err, mirror.ErrProblems):
 			s.Tracker.SetState(report.Stopped, nil)
@@ -49,7 +48,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			s.Tracker.SetState(report.Stopped, nil)
 			return ctx.Err()
 		}
-		if s.Clock().Sub(began) > s.Mirror.Retry.Max {
+		if !opened.IsZero() && s.Clock().Sub(opened) > s.Mirror.Retry.Max {
 			attempt, said = 1, "" // it ran well in between
 		}
 		if s.enough(attempt, err) {
@@ -111,13 +110,20 @@ func (s *Supervisor) wait(attempt int) time.Duration {
 	return d
 }
 
-// attempt opens everything, runs the mirror and closes everything.
-func (s *Supervisor) attempt(ctx context.Context) (err error) {
+// attempt opens everything, runs the mirror and closes everything. It returns
+// when both sides were open, zero if they never were.
+func (s *Supervisor) attempt(ctx context.Context) (opened time.Time, err error) {
 	sides, err := s.Open(ctx)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	defer sides.Close()
+	opened = s.Clock()
+	return opened, s.mirror(ctx, sides)
+}
+
+// mirror runs the mirror between two sides.
+func (s *Supervisor) mirror(ctx context.Context, sides *Sides) (err error) {
 	var session mirror.Session
 	if err := s.State.Load("session", &session); err != nil && !s.Adopt {
 		return fmt.Errorf("%w; --adopt begins a new one with the sides as they are", err)

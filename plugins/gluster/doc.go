@@ -16,6 +16,10 @@
 // On a primary nothing is read that is older than the directory's native xtime:
 // the caches of the mount are off where a listing does not renew them.
 //
+// An extended attribute that is set on a directory does not move its change
+// time, as other mounts see it, but it moves the native xtime, which is therefore
+// what a directory is listed with if it is the later one.
+//
 // # What is there
 //
 // While a brick is gone a distributed volume lists directories without the

@@ -42,7 +42,7 @@ func In(dir string, log *slog.Logger) sdk.Driver {
 func (d *driver) Describe() sdk.Descriptor {
 	return sdk.Descriptor{
 		Name: "gluster", Version: Version, Schemes: []string{"gluster"},
-		Roles: []sdk.Role{sdk.Primary, sdk.Secondary}, Schema: settingsSchema,
+		Roles: []sdk.Role{sdk.Primary, sdk.Secondary}, Native: true, Schema: settingsSchema,
 	}
 }
 
@@ -125,8 +125,17 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (_ sdk.Sou
 		return nil, err
 	}
 	s := &primary{mount: m, set: set, volume: mark.Volume, xtime: xtimeAttr(mark.Volume)}
+	if s.index, err = s.findIndex(mark); err != nil {
+		return nil, err
+	}
+	if s.index.Volume != mark.Volume {
+		if err := m.begun(s.index.Volume); err != nil {
+			return nil, err
+		}
+		m.log.Info("the volume is a secondary: it is mirrored by the xtimes of its upstream", "upstream", s.index.Volume.String())
+	}
 	return localtree.OpenSource(m.tree(), localtree.Options{
-		Logger: m.log, Marks: m.place.mount(), Jobs: set.jobs, Volume: mark.Volume, Hidden: glusters,
+		Logger: m.log, Marks: m.place.mount(), Jobs: set.jobs, Volume: s.index.Volume, Hidden: glusters,
 		Identity: s.identity, Beacon: s.beacon, Guard: s.guard,
 		Closed: func() error { m.close(); return nil },
 	})

@@ -58,7 +58,7 @@ func appendForeign(b []byte, m sdk.VolumeMark) []byte {
 
 // setForeign keeps another volume's mark on a directory.
 func setForeign(d *localfs.Dir, m sdk.VolumeMark) error {
-	name, value := markAttr+"."+m.Volume.String(), appendForeign(make([]byte, 0, foreignSize), m)
+	name, value := foreignAttr(m.Volume), appendForeign(make([]byte, 0, foreignSize), m)
 	if err := d.SetXattr(name, value); err != nil {
 		return err
 	}
@@ -66,7 +66,10 @@ func setForeign(d *localfs.Dir, m sdk.VolumeMark) error {
 	if err == nil && !bytes.Equal(got, value) {
 		err = &sdk.Error{Kind: sdk.KindUnsupported, Op: "set volume mark", Msg: "the volume does not keep it"}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return addName(d, m.Volume)
 }
 
 // volumeMark reads the volume's own mark; errNotIndexed says that there is none.

@@ -15,7 +15,8 @@ type primary struct {
 	*mount
 	set    settings
 	volume sdk.UUID
-	xtime  string // attribute
+	xtime  string         // attribute of the volume's own
+	index  sdk.VolumeMark // whose xtimes count: the volume's own, or its upstream's
 }
 
 // whole fails if a part of the volume is not there.
@@ -85,6 +86,40 @@ func (p *primary) mark() (sdk.VolumeMark, error) {
 	return m, nil
 }
 
+// findIndex says whose xtimes count, given the volume's own mark: those of its
+// upstream, as long as a mirror writes to the volume, since that marks nothing.
+func (p *primary) findIndex(own sdk.VolumeMark) (sdk.VolumeMark, error) {
+	up, err := p.upstream(own.Volume, p.set.upstream)
+	if err != nil || up.IsZero() {
+		return own, err
+	}
+	up.Until = sdk.Time{} // who mirrors this renews it for the next
+	return up, nil
+}
+
+// current is findIndex while the volume is open: it must remain what it was found
+// to be then.
+func (p *primary) current() (sdk.VolumeMark, error) {
+	own, err := p.mark()
+	if err != nil {
+		return own, err
+	}
+	now, err := p.findIndex(own)
+	if err != nil || now.Volume == p.index.Volume {
+		return now, err
+	}
+	e := &sdk.Error{Kind: sdk.KindChanged, Op: "read volume mark"}
+	switch {
+	case p.index.Volume == p.volume:
+		e.Msg = "volume " + p.address.volume + " has become the secondary of the volume " + now.Volume.String() + ", whose xtimes count from now on"
+	case now.Volume == p.volume:
+		e.Msg = "the mirror from the volume " + p.index.Volume.String() + " to volume " + p.address.volume + " has ended: its own xtimes count from now on"
+	default:
+		e.Msg = "volume " + p.address.volume + " was the secondary of the volume " + p.index.Volume.String() + " and is now that of " + now.Volume.String()
+	}
+	return now, e
+}
+
 func (p *primary) identity(_ context.Context, found sdk.Identity) (sdk.Identity, error) {
 	if err := p.check(); err != nil {
 		return found, err
@@ -103,7 +138,7 @@ const cacheAge = 1200 * time.Millisecond
 // beacon reads this machine's clock: changes are stamped by the clocks of the
 // machines that make them.
 func (p *primary) beacon(context.Context) (sdk.Beacon, error) {
-	m, err := p.mark()
+	m, err := p.current()
 	if err != nil {
 		return sdk.Beacon{}, err
 	}

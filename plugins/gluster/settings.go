@@ -3,6 +3,7 @@ package gluster
 import (
 	"time"
 
+	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
@@ -12,6 +13,7 @@ const (
 	attrJobs     = "jobs"
 	attrLogLevel = "log_level"
 	attrCLI      = "cli"
+	attrUpstream = "upstream"
 
 	indexRequire = "require"
 	indexEnable  = "enable"
@@ -26,6 +28,7 @@ var settingsSchema = schema.Schema{
 	{Name: attrJobs, Type: schema.Count, Default: int64(2), Doc: "How many directories are listed at once."},
 	{Name: attrLogLevel, Type: schema.String, Default: "WARNING", OneOf: []string{"DEBUG", "INFO", "WARNING", "ERROR"}, Doc: "What the glusterfs process logs while it runs."},
 	{Name: attrCLI, Type: schema.Strings, Default: []string{"gluster"}, Doc: "How Gluster's command line is called."},
+	{Name: attrUpstream, Type: schema.String, Doc: "UUID of the volume whose classic gsyncd mirrors to a primary that is a secondary in turn. One of ours is found without."},
 }
 
 // settings are the configuration in its own types.
@@ -35,6 +38,7 @@ type settings struct {
 	jobs     int
 	logLevel string
 	cli      []string
+	upstream sdk.UUID
 }
 
 func settingsOf(v schema.Values) (settings, error) {
@@ -61,6 +65,13 @@ func settingsOf(v schema.Values) (settings, error) {
 		if s.cli = v.Strings(attrCLI); len(s.cli) == 0 || s.cli[0] == "" {
 			return s, wrong(attrCLI, "cli must name a program")
 		}
+	}
+	if text := v.String(attrUpstream); text != "" {
+		u, err := sdk.ParseUUID(text)
+		if err != nil || u.IsZero() {
+			return s, wrong(attrUpstream, "upstream must be a volume's UUID, as gluster volume info shows it")
+		}
+		s.upstream = u
 	}
 	return s, nil
 }

@@ -3,6 +3,7 @@ package localfs
 import (
 	"bytes"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -287,10 +288,9 @@ func (w *work) change(name string, call func() error) error {
 		if name == aclAccess {
 			w.touched = true // it sets the group's bits of the mode
 		}
-		if name == aclDefault && !w.kept(name) {
-			w.lost |= sdk.LostACL
+		if !mayBeFeigned(name) || w.kept(name) {
+			return nil
 		}
-		return nil
 	case err == unix.ENODATA:
 		return nil
 	case err == unix.ENOSPC || err == unix.EDQUOT:
@@ -310,8 +310,13 @@ func (w *work) change(name string, call func() error) error {
 	return nil
 }
 
-// kept reports whether the attribute is as wanted. An auxiliary mount of Gluster
-// takes default lists and removals of them, and does nothing.
+// mayBeFeigned reports whether an auxiliary mount of Gluster takes an attribute,
+// says yes and does nothing.
+func mayBeFeigned(name string) bool {
+	return name == aclDefault || strings.HasPrefix(name, "trusted.") || strings.HasPrefix(name, "security.")
+}
+
+// kept reports whether the attribute is as wanted.
 func (w *work) kept(name string) bool {
 	have, err := w.s.get(name)
 	want := find(w.m.Xattrs, name)

@@ -68,20 +68,13 @@ func (t *tree) besideOf(p sdk.Path, id sdk.FileID) (*localfs.Dir, error) {
 	return m, nil
 }
 
-// readNative reads the native xtime of an entry of d, nil if it has none; "." is d
-// itself.
-func (t *tree) readNative(d *localfs.Dir, e *sdk.Entry) ([]byte, error) {
-	if t.marks == t.root {
-		return d.Xattr(e.Name, t.native)
+// readNative gives an entry its native xtime. m is the open directory that it is
+// in, beside; the entry "." is the directory itself. A part of the storage that is
+// not there is an error, and not "none".
+func (t *tree) readNative(m *localfs.Dir, e *sdk.Entry) error {
+	v, err := m.Xattr(e.Name, t.native)
+	if err == nil && len(v) == sdk.NativeXTimeSize {
+		e.Native = sdk.NativeXTimeFrom(v)
 	}
-	p := d.Path()
-	if e.Name != "." {
-		p = p.Join(e.Name)
-	}
-	m, err := t.besideOf(p, e.ID)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	return m.Xattr(".", t.native)
+	return err
 }

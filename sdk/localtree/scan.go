@@ -44,17 +44,27 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	defer d.Close()
-	again, done, err := t.guard(d)
+	m, done, err := t.looks(d, fields)
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	defer done()
+	again, err := t.guard(m)
+	if err != nil {
+		return sink.EndDir(i, sdk.NewError("list", p, err))
+	}
 	self, err := d.Stat()
 	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	self.Mount = !t.set.CrossMounts && d.Place() != t.root.Place()
-	if err := t.describe(d, &self, fields); err != nil {
+	if t.wantsNative(&self, fields) {
+		err = t.readNative(m, &self)
+	}
+	if err == nil {
+		err = t.describe(d, &self, fields)
+	}
+	if err != nil {
 		return sink.EndDir(i, sdk.NewError("list", p, err))
 	}
 	if err := sink.BeginDir(i, &self); err != nil {
@@ -84,7 +94,11 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 		if p == sdk.Root && t.set.Hidden != nil && t.set.Hidden(names.At(n)) {
 			continue
 		}
-		if err := t.row(d, names, n, fields, &e); err != nil {
+		err := t.row(d, names, n, fields, &e)
+		if err == nil && t.wantsNative(&e, fields) {
+			err = t.readNative(m, &e)
+		}
+		if err != nil {
 			if sdk.KindOf(err) == sdk.KindNotExist {
 				continue // gone since the names were read
 			}
@@ -97,20 +111,20 @@ func (t *tree) list(ctx context.Context, i int, p sdk.Path, fields sdk.Fields, s
 	return sink.EndDir(i, sdk.NewError("list", p, again()))
 }
 
-// guard asks whether all of d can be seen. again does so until done is called.
-func (t *tree) guard(d *localfs.Dir) (again func() error, done func(), err error) {
+// looks opens d beside, where that is needed to list it.
+func (t *tree) looks(d *localfs.Dir, fields sdk.Fields) (*localfs.Dir, func(), error) {
+	if t.set.Guard == nil && (t.native == "" || fields&(sdk.FieldNative|sdk.FieldEntryNative) == 0) {
+		return d, func() {}, nil
+	}
+	return t.beside(d)
+}
+
+// guard asks whether all of m can be seen, and so does again.
+func (t *tree) guard(m *localfs.Dir) (again func() error, err error) {
 	if t.set.Guard == nil {
-		return func() error { return nil }, func() {}, nil
+		return func() error { return nil }, nil
 	}
-	m, done, err := t.beside(d)
-	if err != nil {
-		return nil, nil, err
-	}
-	if again, err = t.set.Guard(m); err != nil {
-		done()
-		return nil, nil, err
-	}
-	return again, done, nil
+	return t.set.Guard(m)
 }
 
 func (t *tree) row(d *localfs.Dir, names *localfs.Names, n int, fields sdk.Fields, e *sdk.Entry) error {

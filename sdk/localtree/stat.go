@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
 // Stat implements sdk.Resource.
@@ -37,7 +38,7 @@ func (t *tree) statOne(c *parents, p sdk.Path, fields sdk.Fields, e *sdk.Entry) 
 		if *e, err = d.Stat(); err != nil {
 			return err
 		}
-		return t.describe(d, e, fields)
+		return t.describeAll(d, e, fields)
 	}
 	d, name, err := c.of(p)
 	if err != nil {
@@ -49,5 +50,20 @@ func (t *tree) statOne(c *parents, p sdk.Path, fields sdk.Fields, e *sdk.Entry) 
 	}
 	*e = entry
 	e.Mount = e.Type == sdk.TypeDir && place != d.Place() && !t.set.CrossMounts
+	return t.describeAll(d, e, fields)
+}
+
+// describeAll describes a single entry of d.
+func (t *tree) describeAll(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) error {
+	if t.wantsNative(e, fields) {
+		m, done, err := t.beside(d)
+		if err != nil {
+			return err
+		}
+		defer done()
+		if err := t.readNative(m, e); err != nil {
+			return err
+		}
+	}
 	return t.describe(d, e, fields)
 }

@@ -139,15 +139,12 @@ func (t *tree) describe(d *localfs.Dir, e *sdk.Entry, fields sdk.Fields) (err er
 			e.Mark = mark
 		}
 	}
-	if fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir && t.native != "" && !e.Mount {
-		// A part of the storage that is not there is an error, and not "none".
-		v, err := t.readNative(d, e)
-		if err != nil {
-			return err
-		}
-		if len(v) == sdk.NativeXTimeSize {
-			e.Native = sdk.NativeXTimeFrom(v)
-		}
-	}
 	return nil
+}
+
+func (t *tree) wantsNative(e *sdk.Entry, fields sdk.Fields) bool {
+	if t.native == "" || e.Mount || e.Type == sdk.TypeUnknown {
+		return false
+	}
+	return fields&sdk.FieldNative != 0 && e.Type == sdk.TypeDir || fields&sdk.FieldEntryNative != 0
 }

@@ -32,7 +32,7 @@ func (s *scanSink) EndDir(i int, err *sdk.Error) error {
 }
 
 func fieldsFromWire(n uint32) (sdk.Fields, error) {
-	const known = sdk.FieldTarget | sdk.FieldXattrs | sdk.FieldMark | sdk.FieldNative
+	const known = sdk.FieldTarget | sdk.FieldXattrs | sdk.FieldMark | sdk.FieldNative | sdk.FieldEntryNative
 	if n&^uint32(known) != 0 {
 		return 0, fmt.Errorf("fields %#x are not known", n)
 	}

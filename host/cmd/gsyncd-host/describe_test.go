@@ -82,8 +82,11 @@ func describeOne(path string) (line string, ino uint64, err error) {
 	}
 	slices.Sort(names)
 	for _, n := range names {
-		if strings.Contains(n, sdk.ReservedPrefix[1:]) {
-			continue // a mark
+		if strings.Contains(n, sdk.ReservedPrefix[1:]) || strings.HasPrefix(n, "trusted.glusterfs.") {
+			continue // a mark, or a volume's xtime beside it
+		}
+		if info.IsDir() && strings.HasPrefix(n, "trusted.glusterfs.") && strings.HasSuffix(n, ".xtime") {
+			continue // the stamp that classic gsyncd would leave
 		}
 		v, err := xattr.LGet(path, n)
 		if err != nil {

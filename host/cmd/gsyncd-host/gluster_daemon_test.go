@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,7 +18,7 @@ const quick = "retry {\n min = \"100ms\"\n max = \"500ms\"\n}\n schedule { inter
 // volume, says what it is, and goes on by itself. Nothing is deleted meanwhile.
 func TestGlusterComesBack(t *testing.T) {
 	t.Parallel()
-	labFor(t)
+	needGluster(t)
 	lab := glusterlab.New(t, glusterlab.Options{}) // whose glusterd can be ended
 	p := &vol{Volume: lab.Volume(t, "back", glusterlab.Dist2)}
 	pl := newGlusterPlace(t, nil, nil)
@@ -35,7 +36,10 @@ func TestGlusterComesBack(t *testing.T) {
 	write := func(name string) {
 		t.Helper()
 		for i := range 8 { // so that each brick has some
-			pl.write(t, "d/"+name+strconv.Itoa(i), []byte(name))
+			path := filepath.Join(pl.p, "d", name+strconv.Itoa(i))
+			poll(t, "the test's own mount works again", func() bool {
+				return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)) == nil
+			})
 		}
 	}
 	write("first")

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 )
@@ -23,14 +26,13 @@ func localGluster(t *testing.T) {
 	relayFrom(t, l, net.JoinHostPort(labFor(t).Server(), "24007"), 0)
 }
 
-// TestGlusterMirrors runs the four mirrors of classic gsyncd, and one from a
-// directory: declared in one file, and then each on the command line.
+// TestGlusterMirrors runs the four mirrors of classic gsyncd: declared in one file,
+// and then each on the command line.
 func TestGlusterMirrors(t *testing.T) {
 	t.Parallel()
 	labFor(t)
 	localGluster(t)
 	pop, yow, moz := newVol(t, "pop", glusterlab.One, true), newVol(t, "yow", glusterlab.One, false), newVol(t, "moz", glusterlab.One, false)
-	back := newVol(t, "back", glusterlab.One, false)
 	pl := newGlusterPlace(t, pop, yow)
 	s := newSSHD(t, pl)
 	oddTree(t, pop.dir)
@@ -58,21 +60,50 @@ func TestGlusterMirrors(t *testing.T) {
 			}
 		}
 		s.gone()
-		for _, v := range []*vol{pop, yow, moz, back} {
+		for _, v := range []*vol{pop, yow, moz} {
 			v.unmounted(t)
 		}
 	}
-	began := time.Now()
 	h := start(t, pl.command("run", "--once", "-c", config), nil)
 	h.end(time.Minute, 0)
-	t.Logf("four mirrors at once: %v\n%s", time.Since(began), h.stdout.String())
 	compare()
 
 	changeTree(t, pop.dir)
 	for _, m := range mirrors {
-		began := time.Now()
-		h := pl.run(t, 0, m.primary, m.secondary)
-		t.Logf("%s to %s: %v\n%s", m.primary, m.secondary, time.Since(began), h.stdout.String())
+		pl.once(t, m.primary, m.secondary)
 	}
 	compare()
+
+	// What no other volume could keep, a directory does.
+	check(t, os.Mkdir(filepath.Join(pop.dir, "lists"), 0o755))
+	check(t, unix.Setxattr(filepath.Join(pop.dir, "lists"), "system.posix_acl_default", acl(), 0))
+	pl.once(t, ":pop", data)
+	sameTrees(t, pop.dir, data)
+}
+
+// TestGlusterFromDirectory mirrors a directory to a volume. What an auxiliary mount
+// cannot keep is said, and all else arrives.
+func TestGlusterFromDirectory(t *testing.T) {
+	t.Parallel()
+	s := newVol(t, "from-directory", glusterlab.Dist2, false)
+	pl := newGlusterPlace(t, nil, s)
+	oddTree(t, pl.p)
+	pl.once(t, pl.p, s.short())
+	sameTrees(t, pl.p, pl.s)
+	changeTree(t, pl.p)
+	pl.once(t, pl.p, s.URL())
+	sameTrees(t, pl.p, pl.s)
+
+	lossy := filepath.Join(pl.p, "lossy")
+	check(t, errors.Join(os.Mkdir(lossy, 0o755), os.WriteFile(filepath.Join(lossy, "f"), []byte("f"), 0o644)))
+	check(t, unix.Setxattr(lossy, "system.posix_acl_default", acl(), 0))
+	check(t, unix.Setxattr(filepath.Join(lossy, "f"), "trusted.mine", []byte("x"), 0))
+	h := pl.run(t, 0, pl.p, s.short())
+	for _, want := range []string{"access control lists cannot be kept", "some extended attributes cannot be kept"} {
+		if h.said(want) != 1 {
+			t.Errorf("not said once: %s", want)
+		}
+	}
+	pl.clean(t)
+	s.unmounted(t)
 }

@@ -16,13 +16,19 @@ import (
 	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 )
 
-// labFor gives the shared Gluster.
-func labFor(t *testing.T) *glusterlab.Lab {
+// needGluster ends the test where there is none.
+func needGluster(t *testing.T) {
 	t.Helper()
 	_, err := exec.LookPath("glusterd")
 	if (err != nil || os.Geteuid() != 0) && os.Getenv("CI") != "true" {
 		t.Skip("SKIPPED, NOT TESTED: this needs root and Gluster (apt install glusterfs-server glusterfs-client)")
 	}
+}
+
+// labFor gives the shared Gluster.
+func labFor(t *testing.T) *glusterlab.Lab {
+	t.Helper()
+	needGluster(t)
 	return glusterLab.Lab(t)
 }
 

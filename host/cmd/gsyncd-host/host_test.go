@@ -186,11 +186,17 @@ func (h *host) until(what string, ok func() bool) {
 // poll waits for what must come true soon.
 func poll(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+	pollFor(t, 30*time.Second, what, ok)
+}
+
+// pollFor is poll with another limit.
+func pollFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(limit); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 30 s: %s", what)
+			t.Fatalf("not within %v: %s", limit, what)
 		}
 	}
 }

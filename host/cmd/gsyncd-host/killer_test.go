@@ -41,7 +41,7 @@ func newCrash(t *testing.T, pl *place, d time.Duration) *crash {
 	t.Logf("replay the choices with -crash.seed=%d", seed)
 	c := &crash{
 		t: t, pl: pl, time: d, pause: 500 * time.Millisecond,
-		rng: rand.New(rand.NewPCG(seed, 1)), changes: load{root: pl.p, rng: rand.New(rand.NewPCG(seed, 2))},
+		rng: rand.New(rand.NewPCG(seed, 1)), changes: load{root: pl.p, rng: rand.New(rand.NewPCG(seed, 2)), pace: 2 * time.Millisecond},
 	}
 	c.victims = []victim{{"host", func() []proc { return []proc{{pid: c.h.cmd.Process.Pid}} }}}
 	return c

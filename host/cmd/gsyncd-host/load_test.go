@@ -21,6 +21,7 @@ import (
 type load struct {
 	root string
 	rng  *rand.Rand
+	pace time.Duration // between two changes
 }
 
 // blockSize is the size of what a whole file repeats.
@@ -28,7 +29,7 @@ const blockSize = 16
 
 // run makes changes until ctx ends.
 func (l *load) run(ctx context.Context) {
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(l.pace)
 	defer tick.Stop()
 	for {
 		l.change()

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // glusterLab is the Gluster that tests share; it starts with the first that asks.
-var glusterLab glusterlab.Shared //nolint:gochecknoglobals // TestMain must end what a test started
+var glusterLab glusterlab.Shared
 
 // withLab ends the lab after the tests.
 type withLab struct{ *testing.M }

@@ -11,7 +11,7 @@ import (
 // Defaults of NativePace. DefaultSweepEvery is what a caller who was told nothing
 // else should set.
 const (
-	DefaultPoll       = 500 * time.Millisecond
+	DefaultPoll       = time.Second
 	DefaultEvery      = 30 * time.Second
 	DefaultSweepEvery = 24 * time.Hour
 )

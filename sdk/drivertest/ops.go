@@ -166,7 +166,7 @@ func testRemoveTree(t *testing.T, s *suite) {
 	// As deep as a tree may be, and deeper than there are descriptors.
 	p := sdk.Path("d")
 	var ops []sdk.Op
-	for range s.many(900) {
+	for range s.many(s.many(900)) { // each level is as dear as all above it
 		ops = append(ops, sdk.Op{Kind: sdk.OpMkdir, Path: p}, sdk.Op{Kind: sdk.OpSymlink, Path: p.Join("l"), Target: "x", Meta: meta()})
 		p = p.Join("d")
 	}

@@ -1,24 +1,28 @@
 // Package gluster is the driver of "gluster" URLs: a Gluster volume, as either
 // side of a mirror.
 //
-// # The mount
+// # The mounts
 //
-// A volume is mounted for each open resource by a glusterfs process of its own,
-// in a private directory, as what Gluster calls an auxiliary mount
-// (--client-pid=-1): it alone reads native xtimes and volume marks, writes to a
-// volume that is read-only for others, and is not marked itself. It stays as
-// long as the resource is open and ends with this process, also if that is
-// killed; what a crash leaves is removed by the next open. The mount takes
-// extended attributes of few names, and says yes to all others without keeping
-// them, so marks are in the space "user.", and what a secondary can keep is
-// tried and read back.
+// A volume is mounted twice for each open resource, by glusterfs processes of
+// its own, in private directories. They stay as long as the resource is open and
+// end with this process, also if that is killed; what a crash leaves is removed by
+// the next open.
+//
+// One is what Gluster calls an auxiliary mount (--client-pid=-1). It alone reads
+// native xtimes and volume marks, and what it does is not marked: marks are set
+// through it. It takes extended attributes of few names, and says yes to all
+// others without keeping them, so marks are in the space "user.". The bricks
+// serve such clients with one thread and last of all.
+//
+// All else goes through the other (--no-root-squash), which keeps every
+// attribute and may write to a volume that is read-only for others. What it does is
+// marked, where a secondary has an index.
 //
 // On a primary nothing is read that is older than the directory's native xtime:
 // the caches of the mount are off where a listing does not renew them.
 //
-// An extended attribute that is set on a directory does not move its change
-// time, as other mounts see it, but it moves the native xtime, which is therefore
-// what a directory is listed with if it is the later one.
+// An extended attribute that is set does not move a change time, as other mounts
+// see it, but it moves the native xtime: see sdk.FieldEntryNative.
 //
 // # What is there
 //

@@ -259,7 +259,6 @@ func TestGlusterChainAnew(t *testing.T) {
 func TestGlusterChainFromTree(t *testing.T) {
 	t.Parallel()
 	yow, moz := newVol(t, "tyow", glusterlab.Dist2, true), newVol(t, "tmoz", glusterlab.One, false)
-	yow.Set(t, "geo-replication.ignore-pid-check", "on")
 	pl := newGlusterPlace(t, nil, moz)
 	pl.write(t, "f", []byte("f"))
 	h := pl.start(t, "-c", pl.chainConfig(t, [2]string{pl.p, yow.URL()}, [2]string{yow.URL(), moz.URL()}))

@@ -76,3 +76,49 @@ func TestPromise1OthersMark(t *testing.T) {
 		r.equal()
 	}
 }
+
+// TestPromise1HalfRemoved: a directory that was moved away under the crawl's feet
+// and whose removal broke off half-way is not taken for whole when it is back.
+func TestPromise1HalfRemoved(t *testing.T) {
+	for name, instead := range map[string]string{"gone": "true", "in the way": "echo >a"} {
+		t.Run(name, func(t *testing.T) { halfRemoved(t, instead) })
+	}
+}
+
+func halfRemoved(t *testing.T, instead string) {
+	t.Helper()
+	r := newRig(t)
+	r.sh(`mkdir -p a/sub; echo f >a/sub/f; echo g >a/sub/g; touch -d @1000000000 a/sub`)
+	r.age()
+	r.sync()
+	r.sh("echo >new")
+	away := filepath.Join(t.TempDir(), "a")
+	moved := false
+	r.wrapSource = func(s sdk.Source) sdk.Source {
+		return hookSource{s, &hooks{scan: func(req sdk.ScanRequest, sink sdk.ScanSink, next func(sdk.ScanRequest, sdk.ScanSink) error) error {
+			if !moved && req.Fields&sdk.FieldTarget != 0 {
+				moved = true
+				r.sh("mv a '" + away + "'; " + instead)
+			}
+			return next(req, sink)
+		}}}
+	}
+	r.wrapTarget = func(t sdk.Target) sdk.Target {
+		return hookTarget{t, &hooks{apply: func(ops []sdk.Op, next func([]sdk.Op) ([]sdk.OpResult, error)) ([]sdk.OpResult, error) {
+			for i := range ops {
+				if ops[i].Kind == sdk.OpRemoveTree {
+					r.sh("rm $S/a/sub/f") // as far as it came
+					return nil, &sdk.Error{Kind: sdk.KindGone, Op: "apply", Msg: "the plugin ended"}
+				}
+			}
+			return next(ops)
+		}}}
+	}
+	if err := r.run(mirror.Options{Once: true}); sdk.KindOf(err) != sdk.KindGone || !moved {
+		t.Fatalf("run: %v, moved %v", err, moved)
+	}
+	r.wrapSource, r.wrapTarget = nil, nil
+	r.sh("rm -f a; mv '" + away + "' a")
+	r.sync()
+	r.equal()
+}

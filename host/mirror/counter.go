@@ -4,13 +4,18 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gsyncd/gsyncd-host/host/crawl"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
 // countTrees counts the entries below directories of the secondary, all of them
 // in the same scans. What cannot be listed is left out; removing it will say why.
-func (t *turn) countTrees(ctx context.Context, trees []sdk.Path) ([]int64, error) {
-	c := counter{counts: make([]int64, len(trees))}
+// held are the directories in the trees, and the trees themselves, whose marks hold
+// for what the pass knows elsewhere, or knew a moment ago: before they are removed
+// they must give up their marks. If the removal broke off, and the primary's
+// directory came back as it was, what is left of it would be taken for whole.
+func (t *turn) countTrees(ctx context.Context, trees []sdk.Path) (counts []int64, held []sdk.Path, err error) {
+	c := counter{turn: t, counts: make([]int64, len(trees))}
 	for i, path := range trees {
 		c.stack = append(c.stack, counted{path, i})
 	}
@@ -18,19 +23,21 @@ func (t *turn) countTrees(ctx context.Context, trees []sdk.Path) ([]int64, error
 		at := max(0, len(c.stack)-chunkDirs)
 		c.chunk = append([]counted(nil), c.stack[at:]...)
 		c.stack = c.stack[:at]
-		if err := t.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs()}, &c); err != nil {
-			return nil, fmt.Errorf("count what is to be removed: %w", err)
+		if err := t.Target.Scan(ctx, sdk.ScanRequest{Dirs: c.dirs(), Fields: t.markFields()}, &c); err != nil {
+			return nil, nil, fmt.Errorf("count what is to be removed: %w", err)
 		}
 	}
-	return c.counts, nil
+	return c.counts, c.held, nil
 }
 
 // counter is a scan's sink that counts and descends.
 type counter struct {
+	*turn
 	stack  []counted
 	chunk  []counted // being scanned
 	cur    int
 	counts []int64
+	held   []sdk.Path // whose marks hold
 }
 
 // counted is a directory in one of the trees that are counted.
@@ -50,7 +57,15 @@ func (c *counter) dirs() []sdk.Path {
 }
 
 // BeginDir implements [sdk.ScanSink].
-func (c *counter) BeginDir(i int, _ *sdk.Entry) error { c.cur = i; return nil }
+func (c *counter) BeginDir(i int, self *sdk.Entry) error {
+	c.cur = i
+	m, err := crawl.DecodeMark(self.Mark)
+	x, known := c.Marker.XTime(m.Dir)
+	if err == nil && known && m.Holds(x, m.Dir) || c.native && self.Mark == nil && !self.Native.IsZero() {
+		c.held = append(c.held, c.chunk[i].path)
+	}
+	return nil
+}
 
 // EndDir implements [sdk.ScanSink].
 func (c *counter) EndDir(int, *sdk.Error) error { return nil }

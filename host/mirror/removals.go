@@ -193,7 +193,7 @@ func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) (counts []int64
 			}
 		}
 	}
-	below, err := t.countTrees(ctx, trees)
+	below, held, err := t.countTrees(ctx, trees)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -212,7 +212,7 @@ func (t *turn) judgeRemovals(ctx context.Context, nodes []*node) (counts []int64
 	if t.MaxDeletes > 0 && total > t.MaxDeletes {
 		return nil, refuse(fmt.Sprintf("this turn would remove %d entries and limits.max_deletes is %d; raise it if that is meant", total, t.MaxDeletes)), nil
 	}
-	return counts, nil, nil
+	return counts, nil, t.unclaim(ctx, held)
 }
 
 // mayReplace judges the removal of s, which stands where an entry of another
@@ -223,11 +223,13 @@ func (t *turn) mayReplace(ctx context.Context, path sdk.Path, s *sdk.Entry) (*sd
 			Msg: "a " + s.Type.String() + " stands in the way, and the secondary lets nothing be removed; remove it there"}, nil
 	}
 	count := int64(1)
+	var held []sdk.Path
 	if s.Type == sdk.TypeDir {
-		counts, err := t.countTrees(ctx, []sdk.Path{path})
+		counts, in, err := t.countTrees(ctx, []sdk.Path{path})
 		if err != nil {
 			return nil, err
 		}
+		held = in
 		below := counts[0]
 		if below > 0 && (t.Keep || !t.Session.Adopted) {
 			return &sdk.Error{Kind: sdk.KindChanged, Op: "replace", Path: path,
@@ -236,11 +238,15 @@ func (t *turn) mayReplace(ctx context.Context, path sdk.Path, s *sdk.Entry) (*sd
 		count += below
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.MaxDeletes > 0 && t.removed+count > t.MaxDeletes {
-		return &sdk.Error{Kind: sdk.KindPermission, Op: "replace", Path: path,
-			Msg: fmt.Sprintf("%d entries would be removed in this turn and limits.max_deletes is %d; raise it if that is meant", t.removed+count, t.MaxDeletes)}, nil
+	total := t.removed + count
+	over := t.MaxDeletes > 0 && total > t.MaxDeletes
+	if !over {
+		t.removed = total
 	}
-	t.removed += count
-	return nil, nil
+	t.mu.Unlock()
+	if over {
+		return &sdk.Error{Kind: sdk.KindPermission, Op: "replace", Path: path,
+			Msg: fmt.Sprintf("%d entries would be removed in this turn and limits.max_deletes is %d; raise it if that is meant", total, t.MaxDeletes)}, nil
+	}
+	return nil, t.unclaim(ctx, held)
 }

@@ -159,7 +159,22 @@ func (w *walker) enter(n *node, name string, a crawl.Action) {
 	w.mu.Lock()
 	w.entered[path] = child
 	w.mu.Unlock()
+	if err == nil && m.Dir != a.P.ID {
+		w.ops = append(w.ops, entryOp{op: w.disown(child, a.S), child: child, own: true})
+	}
 	w.dirs = append(w.dirs, child)
+}
+
+// disown makes the operation that replaces another directory's mark on s, into which
+// n is to be brought, by one that vouches for nothing. If that broke off half-way
+// the other's mark would lie: once the other stands here again, or s is moved to
+// where it went, what was changed below would be taken for its own.
+func (t *turn) disown(n *node, s *sdk.Entry) sdk.Op {
+	t.mu.Lock()
+	delete(t.partial, n.id) // from when n was here before
+	t.mu.Unlock()
+	begun := crawl.Mark{Dir: n.id}
+	return sdk.Op{Kind: sdk.OpSetMark, Path: n.path, Mark: begun.Encode(), Native: s.Native}
 }
 
 // unknown deals with a directory that no pass has found yet. One that came

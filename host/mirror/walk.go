@@ -260,6 +260,10 @@ func (w *walker) begin(n *node, s *sdk.Entry) {
 	op := entryOp{own: true}
 	m, err := crawl.DecodeMark(s.Mark)
 	switch {
+	case err == nil && m.Dir != n.id: // the root's: below it was seen to before
+		op.op, op.must = w.disown(n, s), true
+		w.ops, w.opsFirst = append(w.ops, op), true
+		return
 	case err == nil && w.full && !m.XTime.IsZero():
 		begun.Dir, begun.Since = m.Dir, m.Since
 		op.must = true

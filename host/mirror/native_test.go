@@ -84,8 +84,8 @@ func TestNativeXTimesAreNeverEarly(t *testing.T) {
 	v.sh(nativeTree + "; ln d/1 g/link")
 	v.log = quietLog()
 	early := atomic.Bool{}
-	failAt, count := 0, 0
-	fault := func() bool { count++; return count == failAt }
+	var failAt, count atomic.Int64
+	fault := func() bool { return count.Add(1) == failAt.Load() }
 	v.aroundTarget(&hooks{
 		apply: func(ops []sdk.Op, next func([]sdk.Op) ([]sdk.OpResult, error)) ([]sdk.OpResult, error) {
 			if fault() {
@@ -118,9 +118,9 @@ func TestNativeXTimesAreNeverEarly(t *testing.T) {
 			return next()
 		},
 	})
-	for failAt = 1; failAt < 40 && !early.Load(); failAt++ {
+	for failAt.Store(1); failAt.Load() < 40 && !early.Load(); failAt.Add(1) {
 		v.sh("for n in d/1 d/e/2 g/4; do echo more >>$n; done; touch d/e/new; mv d/e/new d/f/new")
-		for count = 0; ; {
+		for count.Store(0); ; {
 			if v.run(mirror.Options{Once: true}) == nil {
 				break
 			}

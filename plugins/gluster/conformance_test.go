@@ -29,13 +29,14 @@ func TestDriver(t *testing.T) {
 			run := filepath.Join(t.TempDir(), "run")
 			p := &pool{all: t, lab: lab.Lab(t), layout: layout}
 			cfg := drivertest.Config{
-				Remote:  true,
-				Mounted: true,
-				Keeps:   []string{".gsyncd-host.lock"},
+				Remote:         true,
+				Mounted:        true,
+				Keeps:          []string{".gsyncd-host.lock"},
+				NoCapabilities: true,
 				// Directories and special files of a distributed volume have none.
 				From1970: layout == glusterlab.Dist2,
 				NewTree:  p.tree,
-				Scale:    2, // more than a message holds
+				Scale:    4,
 			}
 			if layout == glusterlab.One { // the process is the same for all
 				cfg.Launch = func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d }

@@ -55,6 +55,15 @@ var fresh = []string{
 // is expected to write. Listings show what is there all the same.
 var settled = []string{"--entry-timeout=5", "--attribute-timeout=5"}
 
+// auxiliary is for the mount by which marks are set and read. It keeps no names and
+// no attributes: what it has under a path must be what the other one has.
+var auxiliary = []string{
+	"--client-pid=-1",
+	"--entry-timeout=0", "--attribute-timeout=0", "--negative-timeout=0",
+	"--xlator-option=*-md-cache.pass-through=true",
+	"--xlator-option=*-nl-cache.pass-through=true",
+}
+
 // newMounts mounts a volume in both ways, or says why that cannot be done.
 func newMounts(ctx context.Context, dir string, a address, role sdk.Role, set settings, log *slog.Logger) (*mount, error) {
 	options := []string{"--no-root-squash=yes", "--acl"}
@@ -67,7 +76,7 @@ func newMounts(ctx context.Context, dir string, a address, role sdk.Role, set se
 	var derr error
 	var second sync.WaitGroup
 	second.Go(func() { data, derr = newMount(ctx, dir, a, options, set, log) })
-	m, err := newMount(ctx, dir, a, []string{"--client-pid=-1"}, set, log)
+	m, err := newMount(ctx, dir, a, auxiliary, set, log)
 	second.Wait()
 	switch {
 	case err == nil && derr == nil:

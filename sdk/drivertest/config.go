@@ -38,6 +38,8 @@ type Config struct {
 	Keeps []string
 	// From1970 says that earlier modification times are lost.
 	From1970 bool
+	// NoCapabilities says that what changes a file drops its security.capability.
+	NoCapabilities bool
 	// Scale divides the number of entries of large trees, for storages that take
 	// milliseconds for each; 0 is 1.
 	Scale int

@@ -63,8 +63,8 @@ func TestGlusterKilled(t *testing.T) {
 	h = begin()
 	work("host later")
 	pl.arrives(t, h, "changes around the end of the host")
-	if n := len(p.mounts(t)) + len(s.mounts(t)); n != 2 {
-		t.Errorf("%d mounts of two volumes", n)
+	if n := len(p.mounts(t)) + len(s.mounts(t)); n != 4 {
+		t.Errorf("%d mounts of two volumes, each of which has two", n)
 	}
 
 	// All at once: there is nobody to clean up, but for the next.

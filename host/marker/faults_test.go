@@ -193,3 +193,46 @@ func TestMountPoint(t *testing.T) {
 		t.Error("the mode of a mount point does not count")
 	}
 }
+
+// A pass that breaks off after it saw a file changed, or missed a directory with one
+// of its names, leaves the directories of the others to the next.
+func TestBrokenPassLeavesNames(t *testing.T) {
+	for what, change := range map[string]func(*rig){
+		"changed": func(r *rig) { r.fs.write("a/name") },
+		"gone":    func(r *rig) { r.fs.remove("a/in/name"); r.fs.remove("a/in") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			r := newRigTold(t, names)
+			r.fs.mkdirAll("a/in")
+			r.fs.create("a/name")
+			r.fs.link("a/name", "a/in/name")
+			r.fs.mkdir("b")
+			r.fs.link("a/name", "b/name")
+			r.fs.mkdir("c")
+			r.quiet()
+			before := r.xtimes()
+			change(r)
+			r.fs.create("c/new")
+			r.fs.pass()
+			r.fs.onList = func(p sdk.Path) {
+				if p == "c" {
+					r.fs.broken = &sdk.Error{Kind: sdk.KindGone, Op: "scan"}
+				}
+			}
+			hint := Hint{Dirs: []sdk.FileID{r.fs.id("a"), r.fs.id("c")}}
+			if _, err := r.m.Refresh(t.Context(), r.fs, hint); err == nil {
+				t.Fatal("no error")
+			}
+			r.fs.onList, r.fs.broken = nil, nil
+			clear(r.fs.dirty)
+			for range 3 {
+				if p := r.quiet(); p.Swept {
+					t.Errorf("pass: %+v", p)
+				}
+			}
+			if got := changed(before, r.xtimes()); !got["b"] || !got["c"] {
+				t.Errorf("changed: %v", got)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package marker
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,6 +23,7 @@ type rig struct {
 	m    *Marker
 	// told is what the marker is told of changes.
 	told told
+	hint Hint // of the last pass
 }
 
 type told string
@@ -42,7 +44,7 @@ func newRigTold(t *testing.T, by told) *rig {
 	case native:
 		r.fs.natively()
 	case names:
-		r.fs.dirty = map[sdk.FileID]bool{}
+		r.fs.watched()
 	}
 	return r
 }
@@ -88,9 +90,15 @@ func (r *rig) look() Pass {
 func (r *rig) lookAt(hint Hint) Pass {
 	r.t.Helper()
 	r.wall = r.wall.Add(time.Second)
+	r.hint = hint
+	holes := maps.Clone(r.fs.holes)
+	r.fs.passes++
 	p, err := r.m.Refresh(r.t.Context(), r.fs, hint)
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	if p.Swept {
+		maps.DeleteFunc(r.fs.holes, func(id sdk.FileID, _ bool) bool { return holes[id] })
 	}
 	checkTree(r.t, r.m)
 	return p

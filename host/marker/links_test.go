@@ -1,6 +1,7 @@
 package marker
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -31,4 +32,52 @@ func TestHardLinks(t *testing.T) {
 	if got := r.m.Links(id); got != nil {
 		t.Errorf("links: %v", got)
 	}
+}
+
+// A file may have tens of thousands of names: what a pass does about it grows with
+// their number, and not with its square.
+func TestManyNames(t *testing.T) {
+	const half = 5000
+	looked := 0
+	gone := map[ref]bool{}
+	table := newLinkTable(func(dir ref) bool { looked++; return gone[dir] }, func() bool { return true })
+	list := func(dir ref, from, to int, when int64) {
+		b := &linkBatch{}
+		for i := from; i < to; i++ {
+			b.add(&sdk.Entry{Name: fmt.Sprintf("%05d", i), Type: sdk.TypeRegular, ID: sdk.FileID{Ino: 9}, Nlink: 2 * half, Ctime: nanos(when)})
+		}
+		table.replace(dir, b)
+	}
+	count := func(what string, want int) {
+		t.Helper()
+		looked = 0
+		due, waits := map[ref]int{}, 0
+		table.resolve(func(dir ref) { due[dir]++ }, func(sdk.FileID) { waits++ })
+		if len(due) != want || waits > 1 || looked > 5*half {
+			t.Errorf("%s: %d directories are due, %d files wait, %d looked at", what, len(due), waits, looked)
+		}
+	}
+	list(1, 0, half, 1) // half of them in one directory, the others in one each
+	for i := range half {
+		list(ref(2+i), i, i+1, 1)
+	}
+	count("as it was", 0)
+	list(2, 0, 1, 2)
+	count("changed", half) // all but the one that found it so
+	for i := range half {
+		list(ref(2+i), i, i+1, 2)
+	}
+	list(1, 0, half, 2)
+	count("listed", 0)
+	list(1, 0, half/2, 2)
+	count("names removed", half+1)
+	for i := range half / 2 {
+		gone[ref(2+i)] = true
+		table.lose(ref(2 + i))
+	}
+	count("directories missing", 1+half/2)
+	for i := range half {
+		table.forget(ref(2 + i))
+	}
+	count("directories forgotten", 1)
 }

@@ -198,3 +198,18 @@ func TestNamesGoWithTheirDirectory(t *testing.T) {
 		}
 	}
 }
+
+// A directory that goes before it was ever listed leaves none in doubt.
+func TestGoneBeforeItWasListed(t *testing.T) {
+	r := newRigTold(t, names)
+	r.fs.mkdir("a")
+	r.quiet()
+	r.fs.mkdir("a/new")
+	r.fs.pass()
+	r.behind("a/new", func() { r.fs.remove("a/new") })
+	r.look()
+	r.quiet()
+	if a := r.m.tree.byID[r.fs.id("a")]; r.m.tree.at(a).is(flagsPending) {
+		t.Errorf("flags %b", r.m.tree.at(a).flags)
+	}
+}

@@ -237,9 +237,11 @@ func (f *fakeFS) list(i int, p sdk.Path, fields sdk.Fields, sink sdk.ScanSink) e
 		return sink.EndDir(i, &sdk.Error{Kind: sdk.KindNotExist, Op: "open", Path: p})
 	}
 	self := f.row(o, ".", fields)
-	f.seen(o)
 	if o.fail != nil && f.cut == 0 {
 		return sink.EndDir(i, o.fail)
+	}
+	if o.fail == nil {
+		f.seen(o)
 	}
 	if err := sink.BeginDir(i, &self); err != nil {
 		return err

@@ -126,6 +126,9 @@ func (w *walk) interrupted() {
 func (w *walk) shelved() {
 	m := w.m
 	for _, r := range w.shelf {
+		if _, top := m.missing[r]; top {
+			continue // it waits already
+		}
 		if n := m.tree.at(r); n.own == 0 && n.parent != 0 {
 			r = n.parent // a restart forgets what was never listed
 		}

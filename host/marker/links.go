@@ -196,15 +196,22 @@ func (t *linkTable) forget(dir ref) {
 }
 
 // settle ends a pass through the whole tree: names that it did not find are no
-// longer waited for. But with aware, where a new name is told of by its directory
-// alone, those of a file that the pass found first, and changed after young, still
-// are: the name found may have been made behind the listing of the others.
-func (t *linkTable) settle(young sdk.Time, aware bool) {
+// longer waited for. But those of a file that it met first may have been there, and
+// gone before it came to them: again is called for the directories of the others. And
+// with aware, where a new name is told of by its directory alone, those of a file that
+// also changed after young are waited for: the name that was found may have been made
+// behind the listing of the others.
+func (t *linkTable) settle(young sdk.Time, aware bool, again func(dir ref)) {
 	t.filled = true
 	for i := range t.files {
 		f := &t.files[i]
-		if aware && f.since == t.pass && f.when.Compare(young) > 0 && f.short(0) {
-			continue
+		if f.since == t.pass && f.short(0) {
+			for n := f.head; n != 0; n = t.names[n].next {
+				again(t.names[n].dir)
+			}
+			if aware && f.when.Compare(young) > 0 {
+				continue
+			}
 		}
 		f.outside = uint32(max(int64(f.nlink)-int64(f.known), 0))
 	}

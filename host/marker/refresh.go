@@ -96,12 +96,15 @@ func (m *Marker) finish(w *walk, complete bool) error {
 
 // complete takes over what only a pass that came to its end may change.
 func (m *Marker) complete(w *walk) {
+	w.shelved()
 	if w.full || w.native || w.pass.Dirs > 0 {
 		m.forget(w.seen)
+		// Names went with what is forgotten.
+		w.pass.Racy = w.doubts() || w.pass.Racy
 	}
 	if w.full {
-		m.owed = false
-		m.links.settle()
+		m.owed, m.whole = false, w.seen
+		m.links.settle(w.young, !w.native, func(dir ref) { m.pending[dir] = struct{}{} })
 		now := swept{linked: m.links.bytes, at: m.swept.at}
 		if w.native {
 			now.at = m.clock.wall().Unix()

@@ -58,7 +58,7 @@ var settled = []string{"--entry-timeout=5", "--attribute-timeout=5"}
 // auxiliary is for the mount by which marks are set and read. It keeps no names and
 // no attributes: what it has under a path must be what the other one has.
 var auxiliary = []string{
-	"--client-pid=-1",
+	"--client-pid=-1", "--acl",
 	"--entry-timeout=0", "--attribute-timeout=0", "--negative-timeout=0",
 	"--xlator-option=*-md-cache.pass-through=true",
 	"--xlator-option=*-nl-cache.pass-through=true",
@@ -66,7 +66,7 @@ var auxiliary = []string{
 
 // newMounts mounts a volume in both ways, or says why that cannot be done.
 func newMounts(ctx context.Context, dir string, a address, role sdk.Role, set settings, log *slog.Logger) (*mount, error) {
-	options := []string{"--no-root-squash=yes", "--acl"}
+	options := []string{"--no-root-squash=yes", "--acl", "--xlator-option=*-io-threads.pass-through=true"}
 	if role == sdk.Primary {
 		options = append(options, fresh...)
 	} else {

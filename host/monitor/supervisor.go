@@ -175,5 +175,5 @@ func (s *Supervisor) detector(src sdk.Source, index *marker.Marker) mirror.Detec
 	if src.Info().Features&sdk.HasNative == 0 {
 		return marker.NewScanDetector(marker.ScanPace{Interval: every.Interval, Share: every.IdleShare})
 	}
-	return marker.NewNativeDetector(src, marker.NativePace{Interval: min(every.Interval, marker.DefaultPoll), Share: every.IdleShare}, index.Swept())
+	return marker.NewNativeDetector(src, marker.NativePace{Interval: min(every.Interval, marker.DefaultPoll), Share: every.IdleShare})
 }

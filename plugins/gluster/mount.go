@@ -2,6 +2,7 @@ package gluster
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -34,6 +35,7 @@ type mount struct {
 	log   *slog.Logger
 	pid   int
 	ended chan struct{} // closed when the process has been reaped
+	fate  error         // of the process, once ended is closed
 	root  unix.Stat_t   // what is at the mount point
 	seen  atomic.Pointer[bricks]
 }
@@ -134,8 +136,7 @@ func (m *mount) start(args []string) error {
 			return
 		}
 		defer close(m.ended)
-		// How it ended is in its log.
-		_ = cmd.Wait()
+		m.fate = cmd.Wait() // why it ended is in its log
 	}()
 	return <-started
 }
@@ -164,6 +165,10 @@ func (m *mount) up(ctx context.Context) error {
 			}
 			go look()
 		case <-m.ended:
+			var exit *exec.ExitError
+			if errors.As(m.fate, &exit) && !exit.Exited() {
+				return &sdk.Error{Kind: sdk.KindTransient, Op: "mount volume " + m.volume, Msg: "glusterfs was ended by a signal while it mounted: " + exit.String()}
+			}
 			return complaint(m.address, m.place.log(), true)
 		case <-ctx.Done():
 			return complaint(m.address, m.place.log(), false)

@@ -21,7 +21,7 @@ import (
 // copied are those of what replicas and a dispersion do.
 var (
 	spread = append([]string{"ScanLarge", "Stat", "TypeChanges", "RemoveTree", "Escape", "DeniedDirectories", "Beacon", "Concurrent"}, copied...)
-	copied = []string{"ScanTypes", "Operations", "Replace", "Rename", "Links", "Marks", "Meta", "MetaXattrs", "Read", "Write", "Sync", "Identity"}
+	copied = []string{"ScanTypes", "Operations", "Replace", "Rename", "Links", "Marks", "Meta", "MetaXattrs", "Read", "Write", "Sync", "Synced", "Identity"}
 )
 
 // TestLayouts runs what depends on the layout of a volume. The tests of a layout

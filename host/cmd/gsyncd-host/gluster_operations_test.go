@@ -19,12 +19,15 @@ import (
 func TestGlusterOperations(t *testing.T) {
 	t.Parallel()
 	const directory = glusterlab.Layout(-1)
-	for _, c := range []struct{ primary, secondary glusterlab.Layout }{
-		{glusterlab.One, glusterlab.Disp3},
-		{glusterlab.Dist2, glusterlab.Dist2},
-		{glusterlab.Rep2, directory},
-		{glusterlab.Rep3, glusterlab.Rep2},
-		{glusterlab.Disp3, directory},
+	for _, c := range []struct {
+		primary, secondary glusterlab.Layout
+		together           int // operations that arrive as one
+	}{
+		{glusterlab.One, glusterlab.Disp3, 1},
+		{glusterlab.Dist2, glusterlab.Dist2, 1},
+		{glusterlab.Rep2, directory, 3},
+		{glusterlab.Rep3, glusterlab.Rep2, 3},
+		{glusterlab.Disp3, directory, 3},
 	} {
 		t.Run(c.primary.String(), func(t *testing.T) {
 			t.Parallel()
@@ -40,9 +43,13 @@ func TestGlusterOperations(t *testing.T) {
 			}
 			h := pl.start(t, "-c", pl.glusterConfig(t, p.URL(), secondary, "schedule { interval = \"100ms\" }"))
 			h.until("the first state arrives", func() bool { return pl.inSync(t) })
-			for _, o := range operations() {
+			all := operations()
+			for i, o := range all {
 				if err := o.do(func(name string) string { return filepath.Join(pl.p, name) }); err != nil {
 					t.Fatalf("%s: %v", o.name, err)
+				}
+				if i%c.together != c.together-1 && i < len(all)-1 {
+					continue
 				}
 				began := time.Now()
 				pl.arrives(t, h, o.name)

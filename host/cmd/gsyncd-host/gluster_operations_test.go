@@ -43,18 +43,11 @@ func TestGlusterOperations(t *testing.T) {
 			}
 			h := pl.start(t, "-c", pl.glusterConfig(t, p.URL(), secondary, "schedule { interval = \"100ms\" }"))
 			h.until("the first state arrives", func() bool { return pl.inSync(t) })
-			all := operations()
-			for i, o := range all {
-				if err := o.do(func(name string) string { return filepath.Join(pl.p, name) }); err != nil {
-					t.Fatalf("%s: %v", o.name, err)
-				}
-				if i%c.together != c.together-1 && i < len(all)-1 {
-					continue
-				}
+			operate(t, pl.p, c.together, func(what string) {
 				began := time.Now()
-				pl.arrives(t, h, o.name)
-				t.Logf("%s: %v", o.name, time.Since(began).Round(time.Millisecond))
-			}
+				pl.arrives(t, h, what)
+				t.Logf("%s: %v", what, time.Since(began).Round(time.Millisecond))
+			})
 			h.stop(syscall.SIGTERM)
 			pl.clean(t)
 			p.unmounted(t)
@@ -81,6 +74,21 @@ func (pl *place) arrives(t *testing.T, h *host, what string) {
 		case <-deadline.C:
 			sameTrees(t, pl.p, pl.s)
 			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+// operate does all operations below root, and calls arrive whenever so many of
+// them are done.
+func operate(t *testing.T, root string, together int, arrive func(what string)) {
+	t.Helper()
+	all := operations()
+	for i, o := range all {
+		if err := o.do(func(name string) string { return filepath.Join(root, name) }); err != nil {
+			t.Fatalf("%s: %v", o.name, err)
+		}
+		if (i+1)%together == 0 || i+1 == len(all) {
+			arrive(o.name)
 		}
 	}
 }

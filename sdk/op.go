@@ -76,6 +76,7 @@ type Op struct {
 	Kind       OpKind
 	Path       Path
 	From       Path        // OpLink, OpRename
+	Synced     bool        // OpRename: From is a file whose data is on the disk already; see SyncsFiles
 	Target     string      // OpSymlink
 	Type       Type        // OpMknod
 	Major      uint32      // OpMknod

@@ -2,7 +2,6 @@ package marker
 
 import (
 	"slices"
-	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
@@ -39,17 +38,6 @@ func (m *Marker) Native(id sdk.FileID) (sdk.NativeXTime, bool) {
 	}
 	n := m.tree.at(r)
 	return n.native, n.is(flagNative) && !n.is(flagGhost)
-}
-
-// Swept is when a pass last went through the whole tree of a source with native
-// xtimes, zero if none did; it outlives a restart.
-func (m *Marker) Swept() time.Time {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.swept.at == 0 {
-		return time.Time{}
-	}
-	return time.Unix(m.swept.at, 0)
 }
 
 // Links returns the names of a file that had several when the directories they

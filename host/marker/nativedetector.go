@@ -8,27 +8,23 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// Defaults of NativePace. DefaultSweepEvery is what a caller who was told nothing
-// else should set.
+// Defaults of NativePace. A poll takes a millisecond, of several processes: half
+// a pause is the delay it brings, and a thousandth of a core what it costs.
 const (
-	DefaultPoll       = time.Second
-	DefaultEvery      = 30 * time.Second
-	DefaultSweepEvery = 24 * time.Hour
+	DefaultPoll  = 1250 * time.Millisecond
+	DefaultEvery = 30 * time.Second
 )
 
 // NativePace bounds what looking at a source with native xtimes costs. Zero
-// fields but SweepEvery take their defaults, and shares are cut to at most 1.
+// fields take their defaults, and shares are cut to at most 1.
 type NativePace struct {
 	// Interval is the pause between two polls of the root's native xtime, and the
 	// shortest between two looks.
 	Interval time.Duration
 	// Every is the longest pause between two looks while nothing is marked.
 	Every time.Duration
-	// SweepEvery is the shortest pause between two passes through the whole tree;
-	// 0 asks for none.
-	SweepEvery time.Duration
-	// Share is the part of one core that such passes may take in the long run, and
-	// looks while nothing changes.
+	// Share is the part of one core that passes through the whole tree may take in
+	// the long run, and looks while nothing changes.
 	Share float64
 	// Busy is the part of one core that looks may take while something changes.
 	Busy float64
@@ -47,14 +43,12 @@ type NativeDetector struct {
 	told     sdk.NativeXTime // what the last hint was about
 	notUntil time.Time       // the next look
 	beat     time.Time       // when a look is due whatever a poll says
-	sweep    time.Time       // when a sweep is due; zero: never
 }
 
 var _ Detector = (*NativeDetector)(nil)
 
-// NewNativeDetector returns a detector whose first look is due at once. swept is
-// when a pass last went through the whole tree, see [Marker.Swept].
-func NewNativeDetector(src sdk.Source, pace NativePace, swept time.Time) *NativeDetector {
+// NewNativeDetector returns a detector whose first look is due at once.
+func NewNativeDetector(src sdk.Source, pace NativePace) *NativeDetector {
 	if pace.Interval <= 0 {
 		pace.Interval = DefaultPoll
 	}
@@ -63,11 +57,7 @@ func NewNativeDetector(src sdk.Source, pace NativePace, swept time.Time) *Native
 	}
 	shares := NewScanDetector(ScanPace{Share: pace.Share, Busy: pace.Busy}).pace
 	pace.Share, pace.Busy = shares.Share, shares.Busy
-	d := &NativeDetector{src: src, pace: pace}
-	if pace.SweepEvery > 0 {
-		d.sweep = swept.Add(pace.SweepEvery)
-	}
-	return d
+	return &NativeDetector{src: src, pace: pace}
 }
 
 // Done tells of a pass that just ended, as [ScanDetector.Done] does, also of one
@@ -80,18 +70,12 @@ func (d *NativeDetector) Done(p Pass, cpu time.Duration) {
 	if p.Changed || p.Racy {
 		share = d.pace.Busy
 	}
-	rest := func(share float64) time.Duration { return time.Duration(float64(cpu) * (1/share - 1)) }
-	pause := max(rest(share), d.pace.Interval)
+	pause := max(time.Duration(float64(cpu)*(1/share-1)), d.pace.Interval)
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if p.Swept {
-		if d.pace.SweepEvery > 0 {
-			d.sweep = now.Add(max(d.pace.SweepEvery, rest(d.pace.Share)))
-		}
-		if !p.Native.IsZero() {
-			pause = d.pace.Interval // the next look is a partial one again
-		}
+	if p.Swept && !p.Native.IsZero() {
+		pause = d.pace.Interval // the next look is a partial one again
 	}
 	d.beat = now.Add(max(pause, d.pace.Every))
 	if p.Racy {
@@ -147,12 +131,8 @@ func (d *NativeDetector) judge(x sdk.NativeXTime, failed bool) (Hint, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	hint := Hint{All: true}
 	switch {
 	case failed:
-	case !d.sweep.IsZero() && !now.Before(d.sweep):
-		hint.Sweep = true
-		d.sweep = now.Add(d.pace.Every) // for one that does not come to its end
 	case x != d.known && x != d.told || !now.Before(d.beat):
 	default:
 		return Hint{}, false
@@ -160,5 +140,5 @@ func (d *NativeDetector) judge(x sdk.NativeXTime, failed bool) (Hint, bool) {
 	if !failed {
 		d.told = x
 	}
-	return hint, true
+	return Hint{All: true}, true
 }

@@ -14,8 +14,7 @@ func TestNativeDetector(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := newFakeFS(t)
 		fs.natively()
-		begun := time.Now()
-		d := NewNativeDetector(fs, NativePace{SweepEvery: time.Hour}, begun)
+		d := NewNativeDetector(fs, NativePace{})
 		next := func(what string, want Hint, after time.Duration) {
 			t.Helper()
 			start := time.Now()
@@ -43,7 +42,7 @@ func TestNativeDetector(t *testing.T) {
 		fs.mark(sdk.Root)
 		next("marked, while looks cost", all, 3*time.Second)
 		done(Pass{Racy: true, Beacon: sdk.Beacon{Window: 2 * time.Second}}, time.Millisecond)
-		next("young", all, 2*time.Second)
+		next("young", all, 2*DefaultPoll) // the first poll after the window
 		done(Pass{Racy: true, Beacon: sdk.Beacon{Window: 2 * time.Second}}, time.Millisecond)
 		fs.mark(sdk.Root)
 		next("young, and something new is marked", all, DefaultPoll)
@@ -57,21 +56,6 @@ func TestNativeDetector(t *testing.T) {
 		// The pass failed and took nothing over: the same value is not told again.
 		d.Done(Pass{}, time.Millisecond)
 		next("after a pass that failed", all, DefaultEvery)
-		for {
-			done(Pass{}, time.Millisecond)
-			h, err := d.Next(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if h.Sweep {
-				break
-			}
-		}
-		if since := time.Since(begun); since < time.Hour || since > time.Hour+time.Minute {
-			t.Errorf("sweep after %v", since)
-		}
-		d.Done(Pass{}, time.Millisecond)
-		next("a sweep that failed", Hint{All: true, Sweep: true}, DefaultEvery)
 		done(Pass{Swept: true}, time.Millisecond)
 		next("after a sweep", all, DefaultEvery)
 
@@ -83,21 +67,6 @@ func TestNativeDetector(t *testing.T) {
 		}
 		if _, err := d.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error of an ended context: %v", err)
-		}
-	})
-}
-
-func TestNativeDetectorWithoutSweeps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fs := newFakeFS(t)
-		fs.natively()
-		d := NewNativeDetector(fs, NativePace{}, time.Time{})
-		for time.Since(time.Unix(946684800, 0)) < 48*time.Hour {
-			h, err := d.Next(t.Context())
-			if err != nil || h.Sweep {
-				t.Fatal(h, err)
-			}
-			d.Done(Pass{Native: fs.root.native}, time.Second)
 		}
 	})
 }

@@ -42,12 +42,12 @@ type counts struct {
 
 // swept is what is kept of the last pass through the whole tree.
 type swept struct {
-	at     int64 // seconds since 1970; 0: never
 	linked int64 // bytes in files with several names
 }
 
+// appendSwept leaves eight bytes free, which once said when that pass was.
 func appendSwept(b []byte, s swept) []byte {
-	b = binary.LittleEndian.AppendUint64(append(b, recSwept), uint64(s.at))
+	b = binary.LittleEndian.AppendUint64(append(b, recSwept), 0)
 	return binary.LittleEndian.AppendUint64(b, uint64(s.linked))
 }
 
@@ -129,7 +129,8 @@ func decodeRecord(b []byte, older bool) (rec record, rest []byte, err error) {
 	case recNative:
 		rec.id, rec.native = d.id(), d.native()
 	case recSwept:
-		rec.swept = swept{at: int64(d.uint64()), linked: int64(d.uint64())}
+		d.uint64()
+		rec.swept = swept{linked: int64(d.uint64())}
 	default:
 		return rec, nil, fmt.Errorf("record kind %#x is not known", rec.kind)
 	}

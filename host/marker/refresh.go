@@ -105,10 +105,7 @@ func (m *Marker) complete(w *walk) {
 	if w.full {
 		m.owed, m.whole = false, w.seen
 		m.links.settle(w.young, !w.native, func(dir ref) { m.pending[dir] = struct{}{} })
-		now := swept{linked: m.links.bytes, at: m.swept.at}
-		if w.native {
-			now.at = m.clock.wall().Unix()
-		}
+		now := swept{linked: m.links.bytes}
 		if now != m.swept {
 			m.swept = now
 			m.journal.put(w.native, func(b []byte) []byte { return appendSwept(b, now) })

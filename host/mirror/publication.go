@@ -57,7 +57,7 @@ func (p *publication) carryOut(ctx context.Context) error {
 		ops = append(ops, p.setMark(n))
 	}
 	for i := range p.staged {
-		ops = append(ops, sdk.Op{Kind: sdk.OpRename, From: p.staged[i].staged, Path: p.staged[i].path})
+		ops = append(ops, sdk.Op{Kind: sdk.OpRename, From: p.staged[i].staged, Path: p.staged[i].path, Synced: p.staged[i].synced})
 	}
 	metas := opsOf(p.metas)
 	ops = append(append(ops, metas...), p.dirs.ops...)

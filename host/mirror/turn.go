@@ -59,6 +59,7 @@ type stagedFile struct {
 	staged sdk.Path
 	entry  sdk.Entry
 	moved  int64
+	synced bool // its data is on the disk
 }
 
 // entryOp is an operation for one entry of a directory.
@@ -291,7 +292,7 @@ func (t *turn) result(r mover.Result) {
 			t.parted = append(t.parted, &f)
 		}
 	} else {
-		t.staged = append(t.staged, stagedFile{node: n, name: name, path: r.Job.Path, staged: r.Job.Staged, entry: r.Entry, moved: r.Moved})
+		t.staged = append(t.staged, stagedFile{node: n, name: name, path: r.Job.Path, staged: r.Job.Staged, entry: r.Entry, moved: r.Moved, synced: r.Synced})
 		t.stagedBytes += r.Entry.Size
 	}
 	if len(t.staged)+len(t.metas) >= publishFiles || t.stagedBytes >= publishBytes {

@@ -150,7 +150,7 @@ func (s *Supervisor) mirror(ctx context.Context, sides *Sides) (err error) {
 	m := mirror.New(mirror.Config{
 		Source: sides.Source, Target: sides.Target,
 		Marker:   index,
-		Detector: s.detector(sides.Source, index),
+		Detector: s.detector(sides.Source),
 		Mover:    mv,
 		Sweep:    s.Mirror.Schedule.Sweep,
 		Keep:     s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
@@ -170,10 +170,10 @@ func (s *Supervisor) mirror(ctx context.Context, sides *Sides) (err error) {
 
 // detector says when to look at the primary. When to look at all of one with native
 // xtimes the mirror says, which knows when it last compared both sides.
-func (s *Supervisor) detector(src sdk.Source, index *marker.Marker) mirror.Detector {
+func (s *Supervisor) detector(src sdk.Source) mirror.Detector {
 	every := s.Mirror.Schedule
 	if src.Info().Features&sdk.HasNative == 0 {
 		return marker.NewScanDetector(marker.ScanPace{Interval: every.Interval, Share: every.IdleShare})
 	}
-	return marker.NewNativeDetector(src, marker.NativePace{Interval: min(every.Interval, marker.DefaultPoll), Share: every.IdleShare}, index.Swept())
+	return marker.NewNativeDetector(src, marker.NativePace{Interval: min(every.Interval, marker.DefaultPoll), Share: every.IdleShare})
 }

@@ -19,6 +19,7 @@ type direct struct {
 	noClone atomic.Bool // the pair of filesystems cannot share blocks
 	noRange atomic.Bool // the kernel cannot copy between them by itself
 	served  bool        // a process or another machine answers for one of them
+	fsync   bool        // the secondary wants the data of each file on the disk
 }
 
 // openDirect opens the secondary's root, if it is what its driver has open.
@@ -27,7 +28,10 @@ func openDirect(ctx context.Context, m *Mover) (*direct, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &direct{dst: dst, mover: m, served: served(m.near.root) || served(dst)}, nil
+	return &direct{
+		dst: dst, mover: m, served: served(m.near.root) || served(dst),
+		fsync: m.cfg.Target.Info().Features&sdk.SyncsFiles != 0,
+	}, nil
 }
 
 func openSame(ctx context.Context, r sdk.Resource, open func(string) (*localfs.Root, error)) (*localfs.Root, error) {
@@ -64,7 +68,7 @@ func served(r *localfs.Root) bool {
 
 // waitingJobs is how many files are copied for each job where most of the time
 // goes by waiting.
-const waitingJobs = 4
+const waitingJobs = 8
 
 // jobs is how many workers copy at a time, of so many that may.
 func (d *direct) jobs(most int) int {

@@ -13,6 +13,7 @@ type directWorker struct {
 	*direct
 	nearReader
 	to    *localfs.Dir // open if from is
+	bare  bool         // what is made in to has no extended attributes
 	moved int64        // bytes written for the present file
 }
 
@@ -30,7 +31,12 @@ func (w *directWorker) enter(dir sdk.Path) error {
 		w.leave()
 		return err
 	}
-	w.to = to
+	w.to, w.bare = to, false
+	if w.served {
+		// One question for each directory saves one for each file.
+		inherits, err := to.Inherits()
+		w.bare = !inherits && err == nil
+	}
 	return nil
 }
 
@@ -68,7 +74,7 @@ func (w *directWorker) move(it *item) Result {
 // once reads the file once. It asks to be called again if the file changed.
 func (w *directWorker) once(r *Result) (again bool) {
 	j := &r.Job
-	r.Err, w.moved = nil, 0
+	r.Err, r.Lost, r.Synced, w.moved = nil, 0, false, 0
 	fail := func(op string, err error) bool {
 		r.Err = sdk.NewError(op, j.Path, err)
 		return false
@@ -97,7 +103,7 @@ func (w *directWorker) once(r *Result) (again bool) {
 		}
 	}
 	staged := j.Staged.Base()
-	t, err := w.to.Create(staged)
+	t, err := w.to.CreateAs(staged, before.Perm)
 	if err != nil {
 		return fail("create", err)
 	}
@@ -116,7 +122,21 @@ func (w *directWorker) once(r *Result) (again bool) {
 	return false
 }
 
+// fill gives a new file its data and attributes. What can be set before the data
+// is: right after it was made, what a server says of the file is known.
 func (w *directWorker) fill(t, f *os.File, before *sdk.Entry, r *Result) (again bool, err error) {
+	meta := sdk.MetaOf(before, sdk.MetaAll)
+	late := localfs.NeedsData(&meta)
+	if !late {
+		early := meta
+		early.Mask &^= sdk.MetaMtime
+		if w.bare {
+			early.Mask &^= sdk.MetaXattrs
+		}
+		if r.Lost, err = w.dst.SetMeta(t, &early); err != nil {
+			return false, err
+		}
+	}
 	switch err := w.data(t, f, before.Size); {
 	case errors.Is(err, errShort):
 		return true, nil
@@ -126,7 +146,16 @@ func (w *directWorker) fill(t, f *os.File, before *sdk.Entry, r *Result) (again 
 	if again, err := w.changed(f, before); again || err != nil {
 		return again, err
 	}
-	meta := sdk.MetaOf(before, sdk.MetaAll)
-	r.Lost, err = w.dst.SetMeta(t, &meta)
+	if late {
+		r.Lost, err = w.dst.SetMeta(t, &meta)
+	} else {
+		var lost sdk.Lost
+		lost, err = w.dst.SetMtime(t, meta.Mtime)
+		r.Lost |= lost
+	}
+	if err == nil && w.fsync {
+		err = t.Sync()
+		r.Synced = err == nil
+	}
 	return false, err
 }

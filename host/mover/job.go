@@ -30,6 +30,7 @@ type Result struct {
 	// read. Its Name is Path's last component.
 	Entry  sdk.Entry
 	Lost   sdk.Lost // what the secondary could not keep
+	Synced bool     // the data of what is staged is on the disk
 	Method string   // "stream" or the plugin's name
 	Reason string   // why that method
 	Bytes  int64    // the file's size, if it was made

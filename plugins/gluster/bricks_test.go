@@ -45,16 +45,15 @@ func fill(t *testing.T, dir string, n int) {
 	}
 }
 
-// TestDeadBrick lists while a brick of a distributed volume is gone, and while it
+// testDeadBrick lists while a brick of a distributed volume is gone, and while it
 // dies: what is on it must never look as if it were removed.
-func TestDeadBrick(t *testing.T) {
-	vol := lab.Lab(t).Volume(t, "pop", glusterlab.Dist2)
-	vol.Index(t, true)
+func testDeadBrick(t *testing.T, p *pool) {
+	vol := p.take()
 	const files = 700
-	fill(t, filepath.Join(vol.Mount(t), "d"), files)
+	fill(t, filepath.Join(vol.dir, "d"), files)
 	r := newRig(t)
-	s := r.source(t, vol)
-	g := r.target(t, vol, sdk.UUID{})
+	s := r.source(t, vol.Volume)
+	g := r.target(t, vol.Volume, sdk.UUID{})
 	await := func(want bool) {
 		t.Helper()
 		glusterlab.Await(t, "the listings to be as wanted", func() error {
@@ -86,7 +85,7 @@ func TestDeadBrick(t *testing.T) {
 	if err := g.Sync(t.Context()); sdk.KindOf(err) != sdk.KindTransient {
 		t.Errorf("sync, brick dead: %v", err)
 	}
-	if _, err := r.OpenSource(t.Context(), request(addressOf(vol))); sdk.KindOf(err) != sdk.KindTransient {
+	if _, err := r.OpenSource(t.Context(), request(addressOf(vol.Volume))); sdk.KindOf(err) != sdk.KindTransient {
 		t.Errorf("open, brick dead: %v", err)
 	} else {
 		t.Log(err)
@@ -118,95 +117,85 @@ func TestDeadBrick(t *testing.T) {
 	t.Log(l.err)
 }
 
-// TestCopiesLeft lists while one of three bricks is gone, which takes nothing
+// testCopiesLeft lists while one of three bricks is gone, which takes nothing
 // away.
-func TestCopiesLeft(t *testing.T) {
-	for _, layout := range []glusterlab.Layout{glusterlab.Rep3, glusterlab.Disp3} {
-		t.Run(layout.String(), func(t *testing.T) {
-			vol := lab.Lab(t).Volume(t, "pop", layout)
-			vol.Index(t, true)
-			fill(t, filepath.Join(vol.Mount(t), "d"), 20)
-			r := newRig(t)
-			s, g := r.source(t, vol), r.target(t, vol, sdk.UUID{})
-			vol.KillBrick(t, 1)
-			for _, side := range []sdk.Resource{s, g} {
-				if l := list(t, side, "d", nil); l.err != nil || len(l.entries) != 20 {
-					t.Errorf("%d entries, %v", len(l.entries), l.err)
-				}
-			}
-			must(t, g.Sync(t.Context()))
-			vol.RestartBrick(t, 1)
-			must(t, g.Sync(t.Context()))
-		})
+func testCopiesLeft(t *testing.T, p *pool) {
+	vol := p.take()
+	fill(t, filepath.Join(vol.dir, "d"), 20)
+	r := newRig(t)
+	s, g := r.source(t, vol.Volume), r.target(t, vol.Volume, sdk.UUID{})
+	vol.KillBrick(t, 1)
+	for _, side := range []sdk.Resource{s, g} {
+		if l := list(t, side, "d", nil); l.err != nil || len(l.entries) != 20 {
+			t.Errorf("%d entries, %v", len(l.entries), l.err)
+		}
 	}
+	must(t, g.Sync(t.Context()))
+	vol.RestartBrick(t, 1)
+	must(t, g.Sync(t.Context()))
 }
 
-// TestNative reads native xtimes of a primary and keeps them on a secondary.
-func TestNative(t *testing.T) {
-	for _, layout := range []glusterlab.Layout{glusterlab.One, glusterlab.Dist2, glusterlab.Rep3, glusterlab.Disp3} {
-		t.Run(layout.String(), func(t *testing.T) {
-			vol := lab.Lab(t).Volume(t, "pop", layout)
-			vol.Index(t, true)
-			dir := vol.Mount(t)
-			must(t, os.Mkdir(filepath.Join(dir, "d"), 0o755))
-			r := newRig(t)
-			s := r.source(t, vol)
-			volume := s.Info().Volume
-			if volume.String() != vol.UUID() || s.Info().Features&sdk.HasNative == 0 {
-				t.Fatalf("volume %s, want %s", volume, vol.UUID())
-			}
-			var first sdk.NativeXTime
-			glusterlab.Await(t, "the mark to reach the root", func() error {
-				l := list(t, s, ".", nil)
-				if l.err != nil || len(l.entries) != 1 || l.entries[0].Native.IsZero() || l.self.Native.Compare(l.entries[0].Native) < 0 {
-					return fmt.Errorf("%+v", l)
-				}
-				first = l.entries[0].Native
-				return nil
-			})
-			must(t, os.WriteFile(filepath.Join(dir, "d", "f"), nil, 0o644))
-			glusterlab.Await(t, "a newer mark", func() error {
-				if l := list(t, s, ".", nil); len(l.entries) != 1 || l.entries[0].Native == first || l.self.Native.Compare(l.entries[0].Native) < 0 {
-					return fmt.Errorf("%+v", l)
-				}
-				return nil
-			})
-			must(t, s.Close())
+// testNative reads native xtimes of a primary and keeps them on a secondary.
+func testNative(t *testing.T, p *pool) {
+	vol := p.lend(t)
+	dir := vol.dir
+	must(t, os.Mkdir(filepath.Join(dir, "d"), 0o755))
+	r := newRig(t)
+	s := r.source(t, vol.Volume)
+	volume := s.Info().Volume
+	if volume.String() != vol.UUID() || s.Info().Features&sdk.HasNative == 0 {
+		t.Fatalf("volume %s, want %s", volume, vol.UUID())
+	}
+	var first sdk.NativeXTime
+	glusterlab.Await(t, "the mark to reach the root", func() error {
+		l := list(t, s, ".", nil)
+		if l.err != nil || len(l.entries) != 1 || l.entries[0].Native.IsZero() || l.self.Native.Compare(l.entries[0].Native) < 0 {
+			return fmt.Errorf("%+v", l)
+		}
+		first = l.entries[0].Native
+		return nil
+	})
+	must(t, os.WriteFile(filepath.Join(dir, "d", "f"), nil, 0o644))
+	glusterlab.Await(t, "a newer mark", func() error {
+		if l := list(t, s, ".", nil); len(l.entries) != 1 || l.entries[0].Native == first || l.self.Native.Compare(l.entries[0].Native) < 0 {
+			return fmt.Errorf("%+v", l)
+		}
+		return nil
+	})
+	must(t, s.Close())
 
-			other := sdk.UUID{0xaa, 1}
-			g := r.target(t, vol, other)
-			if can := g.Info().Features&sdk.HasNative != 0; can != (layout != glusterlab.Disp3) {
-				t.Errorf("target keeps native xtimes: %v", can)
-			}
-			x := sdk.NativeXTime{Sec: 1e9, Usec: 7}
-			ops := []sdk.Op{{Kind: sdk.OpSetMark, Path: "d", Mark: []byte("mark"), Native: x}}
-			m := sdk.VolumeMark{Volume: other, Since: x, Until: sdk.Time{Sec: 2e9}}
-			if g.Info().Features&sdk.KeepsVolumeMark != 0 {
-				ops = append(ops, sdk.Op{Kind: sdk.OpSetVolumeMark, Path: sdk.Root, VolumeMark: m})
-			}
-			out, err := g.Apply(t.Context(), ops)
-			must(t, err)
-			for i, res := range out {
-				if res.Err != nil {
-					t.Errorf("%s: %v", ops[i].Kind, res.Err)
-				}
-			}
-			t.Logf("volume marks kept: %v", len(ops) == 2)
-			if layout == glusterlab.Disp3 {
-				return
-			}
-			e, err := g.Stat(t.Context(), []sdk.Path{"d"}, sdk.FieldNative|sdk.FieldMark)
-			must(t, err)
-			if e[0].Native != x || string(e[0].Mark) != "mark" {
-				t.Errorf("%+v", e[0])
-			}
-			aux := vol.MountAux(t)
-			b := make([]byte, 64)
-			n, err := unix.Lgetxattr(aux, "trusted.glusterfs.volume-mark."+other.String(), b)
-			must(t, err)
-			if n != 31 || b[0] != 1 || b[30] != 0 || b[27] != 0x77 {
-				t.Errorf("%x", b[:n])
-			}
-		})
+	other := sdk.UUID{0xaa, 1}
+	g := r.target(t, vol.Volume, other)
+	if can := g.Info().Features&sdk.HasNative != 0; can != (p.layout != glusterlab.Disp3) {
+		t.Errorf("target keeps native xtimes: %v", can)
+	}
+	x := sdk.NativeXTime{Sec: 1e9, Usec: 7}
+	ops := []sdk.Op{{Kind: sdk.OpSetMark, Path: "d", Mark: []byte("mark"), Native: x}}
+	m := sdk.VolumeMark{Volume: other, Since: x, Until: sdk.Time{Sec: 2e9}}
+	if g.Info().Features&sdk.KeepsVolumeMark != 0 {
+		ops = append(ops, sdk.Op{Kind: sdk.OpSetVolumeMark, Path: sdk.Root, VolumeMark: m})
+	}
+	out, err := g.Apply(t.Context(), ops)
+	must(t, err)
+	for i, res := range out {
+		if res.Err != nil {
+			t.Errorf("%s: %v", ops[i].Kind, res.Err)
+		}
+	}
+	t.Logf("volume marks kept: %v", len(ops) == 2)
+	if p.layout == glusterlab.Disp3 {
+		return
+	}
+	e, err := g.Stat(t.Context(), []sdk.Path{"d"}, sdk.FieldNative|sdk.FieldMark)
+	must(t, err)
+	if e[0].Native != x || string(e[0].Mark) != "mark" {
+		t.Errorf("%+v", e[0])
+	}
+	aux := vol.MountAux(t)
+	b := make([]byte, 64)
+	n, err := unix.Lgetxattr(aux, "trusted.glusterfs.volume-mark."+other.String(), b)
+	must(t, err)
+	if n != 31 || b[0] != 1 || b[30] != 0 || b[27] != 0x77 {
+		t.Errorf("%x", b[:n])
 	}
 }

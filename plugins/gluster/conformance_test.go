@@ -17,39 +17,73 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/drivertest"
 )
 
-// byLayout are the tests of what bricks do, and not the driver alone.
-var byLayout = []string{"ScanTypes", "ScanLarge", "Stat", "Operations", "Replace", "TypeChanges", "Rename", "RemoveTree", "Links", "Escape", "Marks", "Meta", "MetaXattrs",
-	"DeniedDirectories", "Read", "Write", "Sync", "Beacon", "Concurrent", "Identity"}
+// spread are the tests of what a distribution does, and not the driver alone;
+// copied are those of what replicas and a dispersion do.
+var (
+	spread = append([]string{"ScanLarge", "Stat", "TypeChanges", "RemoveTree", "Escape", "DeniedDirectories", "Beacon", "Concurrent"}, copied...)
+	copied = []string{"ScanTypes", "Operations", "Replace", "Rename", "Links", "Marks", "Meta", "MetaXattrs", "Read", "Write", "Sync", "Synced", "Identity"}
+)
 
-// TestDriver runs the conformance suite on a volume of one brick, and what differs
-// by layout on volumes of the others.
-func TestDriver(t *testing.T) {
-	for _, layout := range []glusterlab.Layout{glusterlab.One, glusterlab.Dist2, glusterlab.Rep3, glusterlab.Disp3} {
+// TestLayouts runs what depends on the layout of a volume. The tests of a layout
+// share its volumes: to make one takes a while. Those that kill bricks come last.
+func TestLayouts(t *testing.T) {
+	one, dist2, rep3, disp3 := glusterlab.One, glusterlab.Dist2, glusterlab.Rep3, glusterlab.Disp3
+	tests := []struct {
+		name string
+		on   []glusterlab.Layout
+		run  func(*testing.T, *pool)
+	}{
+		{"driver", []glusterlab.Layout{one, dist2, rep3, disp3}, testDriver},
+		{"native", []glusterlab.Layout{one, dist2, rep3, disp3}, testNative},
+		{"fresh", []glusterlab.Layout{one}, testFresh},
+		{"killed plugin", []glusterlab.Layout{one}, testKilledPlugin},
+		{"busy", []glusterlab.Layout{rep3}, testBusy},
+		{"dead brick", []glusterlab.Layout{dist2}, testDeadBrick},
+		{"copies left", []glusterlab.Layout{rep3, disp3}, testCopiesLeft},
+	}
+	for _, layout := range []glusterlab.Layout{one, dist2, rep3, disp3} {
 		t.Run(layout.String(), func(t *testing.T) {
-			run := filepath.Join(t.TempDir(), "run")
+			t.Parallel()
 			p := &pool{all: t, lab: lab.Lab(t), layout: layout}
-			cfg := drivertest.Config{
-				Remote:         true,
-				Mounted:        true,
-				Keeps:          []string{".gsyncd-host.lock"},
-				NoCapabilities: true,
-				// Directories and special files of a distributed volume have none.
-				From1970: layout == glusterlab.Dist2,
-				NewTree:  p.tree,
-				Scale:    4,
+			for _, test := range tests {
+				if slices.Contains(test.on, layout) {
+					t.Run(test.name, func(t *testing.T) { test.run(t, p) })
+				}
 			}
-			if layout == glusterlab.One { // the process is the same for all
-				cfg.Launch = func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d }
-			} else {
-				cfg.Scale, cfg.Only = 20, byLayout
-				cfg.New = func() sdk.Driver { return gluster.In(run, nil) }
-			}
-			drivertest.Run(t, cfg)
 		})
 	}
 }
 
-// pool lends volumes to tests, since to make one takes a while.
+// testDriver runs the conformance suite on a volume of one brick, and what differs
+// by layout on the others.
+func testDriver(t *testing.T, p *pool) {
+	run := filepath.Join(t.TempDir(), "run")
+	cfg := drivertest.Config{
+		Remote:         true,
+		Mounted:        true,
+		Keeps:          []string{".gsyncd-host.lock"},
+		NoCapabilities: true,
+		// Directories and special files of a distributed volume have none.
+		From1970: p.layout == glusterlab.Dist2,
+		NewTree:  p.tree,
+		Scale:    20,
+	}
+	switch p.layout {
+	case glusterlab.One: // the process is the same for all
+		cfg.Launch = func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d }
+		cfg.Scale = 4
+		drivertest.Run(t, cfg)
+		return
+	case glusterlab.Dist2:
+		cfg.Only = spread
+	default:
+		cfg.Only = copied
+	}
+	cfg.New = func() sdk.Driver { return gluster.In(run, nil) }
+	drivertest.Run(t, cfg)
+}
+
+// pool lends the volumes of a layout to its tests.
 type pool struct {
 	all    *testing.T
 	lab    *glusterlab.Lab
@@ -60,11 +94,13 @@ type pool struct {
 	free []*lent
 }
 
+// lent is an indexed volume, mounted without any cache.
 type lent struct {
-	vol *glusterlab.Volume
+	*glusterlab.Volume
 	dir string
 }
 
+// take lends a volume. One that is not given back is not used again.
 func (p *pool) take() *lent {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +112,7 @@ func (p *pool) take() *lent {
 	p.made++
 	vol := p.lab.Volume(p.all, p.layout.String()+"v"+strconv.Itoa(p.made), p.layout)
 	vol.Index(p.all, true)
-	return &lent{vol: vol, dir: mountFresh(p.all, vol)}
+	return &lent{Volume: vol, dir: mountFresh(p.all, vol)}
 }
 
 // mountFresh mounts a volume without any cache, with all attributes.
@@ -85,7 +121,8 @@ func mountFresh(t *testing.T, vol *glusterlab.Volume) string {
 		"--xlator-option=*-md-cache.pass-through=true", "--xlator-option=*-quick-read.max-file-size=0")
 }
 
-func (p *pool) tree(t *testing.T) drivertest.Tree {
+// lend lends a volume until the test ends. It is empty then.
+func (p *pool) lend(t *testing.T) *lent {
 	l := p.take()
 	t.Cleanup(func() {
 		list, err := os.ReadDir(l.dir)
@@ -108,7 +145,12 @@ func (p *pool) tree(t *testing.T) drivertest.Tree {
 		defer p.mu.Unlock()
 		p.free = append(p.free, l)
 	})
-	return drivertest.Tree{Address: addressOf(l.vol), Dir: l.dir}
+	return l
+}
+
+func (p *pool) tree(t *testing.T) drivertest.Tree {
+	l := p.lend(t)
+	return drivertest.Tree{Address: addressOf(l.Volume), Dir: l.dir}
 }
 
 func addressOf(vol *glusterlab.Volume) sdk.Address {

@@ -30,9 +30,10 @@
 // files of that brick, and says nothing. So the state of all bricks is looked at
 // before and after each listing, with a counter that tells if one came back in
 // between, and a listing of which a part was not there is incomplete. The native
-// xtime is asked for as well, right after the volume mark: without that a mount
-// does not know which attribute is the volume's own, and then answers from one
-// brick, whatever the others have.
+// xtime is read as well, before a listing that something may be removed by and
+// after each. Ahead of that the volume mark is asked for: without it a mount does not
+// know which attribute is the volume's own, and then answers from one brick,
+// whatever the others have.
 //
 // # Durability
 //

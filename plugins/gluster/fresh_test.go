@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
@@ -26,16 +25,15 @@ func (c *content) EndFile(_ int, e *sdk.Entry, err *sdk.Error) error {
 	return nil
 }
 
-// TestFresh changes a tree that the primary's mount has just read: nothing may
+// testFresh changes a tree that the primary's mount has just read: nothing may
 // be read as it was, be it for a moment.
-func TestFresh(t *testing.T) {
-	vol := lab.Lab(t).Volume(t, "pop", glusterlab.One)
-	vol.Index(t, true)
-	dir := vol.Mount(t)
+func testFresh(t *testing.T, p *pool) {
+	vol := p.lend(t)
+	dir := vol.dir
 	must(t, os.Mkdir(filepath.Join(dir, "d"), 0o755))
 	name := filepath.Join(dir, "d", "f")
 	must(t, os.WriteFile(name, []byte("00"), 0o644))
-	s := newRig(t).source(t, vol)
+	s := newRig(t).source(t, vol.Volume)
 	for i := range 20 {
 		want := []byte{byte('a' + i), byte('a' + i)}
 		mode := os.FileMode(0o600 + i%2*0o40)

@@ -88,10 +88,8 @@ func volumeMark(path string) (sdk.VolumeMark, error) {
 // xtimeAttr is where a volume's native xtimes are.
 func xtimeAttr(volume sdk.UUID) string { return "trusted.glusterfs." + volume.String() + ".xtime" }
 
-// readXTime asks for an open directory's own xtime, for the sake of the error: a
-// brick that is not there gives one. The volume mark comes first, since from it
-// the mount learns whose xtime it is asked for.
-func readXTime(d *localfs.Dir, attr string) error {
+// readMark asks for the volume mark on an open directory.
+func readMark(d *localfs.Dir) error {
 	mark, err := d.Xattr(".", markAttr)
 	if err != nil {
 		return sdk.NewError("read volume mark", "", err)
@@ -99,7 +97,13 @@ func readXTime(d *localfs.Dir, attr string) error {
 	if mark == nil {
 		return &sdk.Error{Kind: sdk.KindTransient, Op: "read volume mark", Msg: errNotIndexed.Error() + " any more"}
 	}
-	if _, err = d.Xattr(".", attr); err != nil {
+	return nil
+}
+
+// readXTime asks for an open directory's own xtime, for the sake of the error: a
+// brick that is not there gives one.
+func readXTime(d *localfs.Dir, attr string) error {
+	if _, err := d.Xattr(".", attr); err != nil {
 		return sdk.NewError("read xtime", "", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package gluster
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -34,6 +35,7 @@ type mount struct {
 	log   *slog.Logger
 	pid   int
 	ended chan struct{} // closed when the process has been reaped
+	fate  error         // of the process, once ended is closed
 	root  unix.Stat_t   // what is at the mount point
 	seen  atomic.Pointer[bricks]
 }
@@ -58,7 +60,7 @@ var settled = []string{"--entry-timeout=5", "--attribute-timeout=5"}
 // auxiliary is for the mount by which marks are set and read. It keeps no names and
 // no attributes: what it has under a path must be what the other one has.
 var auxiliary = []string{
-	"--client-pid=-1",
+	"--client-pid=-1", "--acl",
 	"--entry-timeout=0", "--attribute-timeout=0", "--negative-timeout=0",
 	"--xlator-option=*-md-cache.pass-through=true",
 	"--xlator-option=*-nl-cache.pass-through=true",
@@ -66,7 +68,7 @@ var auxiliary = []string{
 
 // newMounts mounts a volume in both ways, or says why that cannot be done.
 func newMounts(ctx context.Context, dir string, a address, role sdk.Role, set settings, log *slog.Logger) (*mount, error) {
-	options := []string{"--no-root-squash=yes", "--acl"}
+	options := []string{"--no-root-squash=yes", "--acl", "--xlator-option=*-io-threads.pass-through=true"}
 	if role == sdk.Primary {
 		options = append(options, fresh...)
 	} else {
@@ -134,8 +136,7 @@ func (m *mount) start(args []string) error {
 			return
 		}
 		defer close(m.ended)
-		// How it ended is in its log.
-		_ = cmd.Wait()
+		m.fate = cmd.Wait() // why it ended is in its log
 	}()
 	return <-started
 }
@@ -164,6 +165,10 @@ func (m *mount) up(ctx context.Context) error {
 			}
 			go look()
 		case <-m.ended:
+			var exit *exec.ExitError
+			if errors.As(m.fate, &exit) && !exit.Exited() {
+				return &sdk.Error{Kind: sdk.KindTransient, Op: "mount volume " + m.volume, Msg: "glusterfs was ended by a signal while it mounted: " + exit.String()}
+			}
 			return complaint(m.address, m.place.log(), true)
 		case <-ctx.Done():
 			return complaint(m.address, m.place.log(), false)

@@ -131,6 +131,14 @@ func TestMessages(t *testing.T) {
 	})
 }
 
+// TestKilledMounting has a glusterfs that is killed before it has mounted.
+func TestKilledMounting(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "glusterfs"), []byte("#!/bin/sh\nkill -9 $$\n"), 0o755))
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	newRig(t).fails(t, sdk.Address{Scheme: "gluster", Rest: "127.0.0.1:pop"}, sdk.KindTransient, "glusterfs was ended by a signal while it mounted: signal: killed")
+}
+
 func TestCheck(t *testing.T) {
 	r := newRig(t)
 	for _, c := range []struct {
@@ -168,14 +176,13 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestKilledPlugin kills the plugin, alone and with its glusterfs, while
+// testKilledPlugin kills the plugin, alone and with its glusterfs, while
 // somebody's work is in the tree.
-func TestKilledPlugin(t *testing.T) {
-	vol := lab.Lab(t).Volume(t, "pop", glusterlab.One)
-	vol.Index(t, true)
+func testKilledPlugin(t *testing.T, p *pool) {
+	vol := p.lend(t).Volume
 	for _, both := range []bool{false, true} {
 		r := newRig(t)
-		p, d := launch(t, r.run)
+		proc, d := launch(t, r.run)
 		s, err := d.OpenSource(t.Context(), request(addressOf(vol)))
 		must(t, err)
 		inside := exec.Command("sleep", "1000")
@@ -188,7 +195,7 @@ func TestKilledPlugin(t *testing.T) {
 				must(t, syscall.Kill(pid, syscall.SIGKILL))
 			}
 		}
-		p.Kill()
+		proc.Kill()
 		if both && r.mounts(t) != 2 {
 			t.Errorf("%d mounts", r.mounts(t))
 		}
@@ -225,8 +232,8 @@ func glusterfsIn(t *testing.T, dir string) []int {
 	return out
 }
 
-func TestBusy(t *testing.T) {
-	vol := lab.Lab(t).Volume(t, "yow", glusterlab.Rep2)
+func testBusy(t *testing.T, p *pool) {
+	vol := p.lend(t).Volume
 	here, there := newRig(t), newRig(t) // as on two machines
 	g := here.target(t, vol, sdk.UUID{})
 	for _, c := range []struct {

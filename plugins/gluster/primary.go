@@ -58,10 +58,15 @@ func (m *mount) guardBricks() (again func() error, err error) {
 	}, nil
 }
 
-// guard is asked before and after each listing.
+// guard is asked before and after each listing. The volume mark comes first of
+// all: from it the mount learns whose xtime it is asked for. The native xtime is
+// read right after, where it counts, and in any case at the end.
 func (p *primary) guard(d *localfs.Dir) (func() error, error) {
 	bricks, err := p.guardBricks()
 	if err != nil {
+		return nil, err
+	}
+	if err := readMark(d); err != nil {
 		return nil, err
 	}
 	again := func() error {
@@ -70,7 +75,7 @@ func (p *primary) guard(d *localfs.Dir) (func() error, error) {
 		}
 		return bricks()
 	}
-	return again, again()
+	return again, bricks()
 }
 
 // mark reads the volume's mark, which must still be that of the volume that was

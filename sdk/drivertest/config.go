@@ -95,6 +95,7 @@ func runAll(t *testing.T, cfg Config, d sdk.Driver) {
 		{"WriteUnended", testWriteUnended},
 		{"WriteErrors", testWriteErrors},
 		{"Sync", testSync},
+		{"Synced", testSynced},
 		{"Beacon", testBeacon},
 		{"Cancel", testCancel},
 		{"CancelWrite", testCancelWrite},

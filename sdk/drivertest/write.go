@@ -137,3 +137,44 @@ func testSync(t *testing.T, s *suite) {
 	must(t, dst.Sync(t.Context()))
 	must(t, dst.Sync(t.Context()))
 }
+
+// testSynced puts many new files into place at once, whose data is on the disk
+// already. One that is not there fails alone.
+func testSynced(t *testing.T, s *suite) {
+	const dirs, files, missing = 3, 20, 25
+	dst, tree := s.target(t, nil)
+	var ops []sdk.Op
+	for d := range dirs {
+		dir := fmt.Sprintf("d%d", d)
+		mkdirAll(t, tree.Dir, dir)
+		put(t, tree.Dir, dir+"/f7", "was here")
+		for f := range files {
+			from := sdk.Path(fmt.Sprintf("%s/%s%d", dir, sdk.ReservedPrefix, f))
+			if len(ops) != missing {
+				put(t, tree.Dir, string(from), fmt.Sprint(d, f))
+			}
+			ops = append(ops, sdk.Op{Kind: sdk.OpRename, From: from, Path: sdk.Path(fmt.Sprintf("%s/f%d", dir, f)), Synced: true})
+		}
+	}
+	ops = append(ops, sdk.Op{Kind: sdk.OpRename, From: "d0/f0", Path: "d1/last"}) // after them all
+	for i, res := range tryApply(t, dst, ops...) {
+		if (res.Err != nil) != (i == missing) {
+			t.Errorf("%s to %s: %v", ops[i].From, ops[i].Path, res.Err)
+		}
+	}
+	for i, op := range ops[1:] {
+		d, f := (i+1)/files, (i+1)%files
+		switch want := fmt.Sprint(d, f); {
+		case i+1 == missing:
+			gone(t, filepath.Join(tree.Dir, string(op.Path)))
+		case i+1 == dirs*files:
+			want = fmt.Sprint(0, 0)
+			fallthrough
+		default:
+			if got := content(t, tree.Dir, string(op.Path)); got != want {
+				t.Errorf("%s holds %q, want %q", op.Path, got, want)
+			}
+		}
+	}
+	s.ours(t, tree.Dir)
+}

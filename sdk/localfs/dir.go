@@ -70,7 +70,7 @@ func (r *Root) openDir(p sdk.Path, flags int, op string) (*Dir, error) {
 
 func (d *Dir) opened(op string) (*Dir, error) {
 	var st unix.Statx_t
-	if err := statxFD(d.fd, &st); err != nil {
+	if err := knownFD(d.fd, &st); err != nil {
 		d.Close()
 		return nil, fail(op, d.path, err)
 	}
@@ -111,6 +111,27 @@ func (d *Dir) OpenDir(name string) (*Dir, error) {
 			return nil, &sdk.Error{Kind: sdk.KindChanged, Op: op, Path: p, Errno: unix.ENOTDIR}
 		}
 		return nil, fail(op, p, err)
+	}
+	return sub.opened(op)
+}
+
+// OpenPath opens the subdirectory called name for work on its entries alone, as
+// Root.OpenPath does.
+func (d *Dir) OpenPath(name string) (*Dir, error) {
+	const op = "open directory"
+	if err := d.check(op, name); err != nil {
+		return nil, err
+	}
+	sub := &Dir{root: d.root, path: d.path.Join(name), opath: true}
+	err := d.try(func() (err error) {
+		sub.fd, err = openRetry(d.fd, name, dirPath, 0)
+		return err
+	})
+	if err == unix.ENOTDIR {
+		return nil, &sdk.Error{Kind: sdk.KindChanged, Op: op, Path: sub.path, Errno: unix.ENOTDIR}
+	}
+	if err != nil {
+		return nil, fail(op, sub.path, err)
 	}
 	return sub.opened(op)
 }
@@ -194,6 +215,18 @@ func (d *Dir) Stat() (sdk.Entry, error) {
 		return e, fail("stat", d.path, err)
 	}
 	return e, nil
+}
+
+// ID is the identity of the directory itself.
+func (d *Dir) ID() (sdk.FileID, error) {
+	var st unix.Statx_t
+	if err := knownFD(d.fd, &st); err != nil {
+		return sdk.FileID{}, fail("stat", d.path, err)
+	}
+	var e sdk.Entry
+	d.root.fill(&e, &st)
+	d.root.addVersionFD(&e, &st, d.fd)
+	return e.ID, nil
 }
 
 // Lstat describes the entry called name. Mount is not set.

@@ -98,6 +98,13 @@ func (d *Dir) OwnXattrs() ([]sdk.Xattr, error) {
 	return list, nil
 }
 
+// Inherits reports whether entries that are made in the directory get an access
+// control list with it.
+func (d *Dir) Inherits() (bool, error) {
+	list, err := d.Xattr(".", aclDefault)
+	return len(list) > 0, err
+}
+
 // FileXattrs returns the mirrored attributes of an open file.
 func (r *Root) FileXattrs(f *os.File) ([]sdk.Xattr, error) {
 	list, err := subject{root: r, fd: int(f.Fd())}.all()

@@ -14,32 +14,30 @@ func (g *target) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult, error
 		return nil, err
 	}
 	defer leave()
-	a := applier{target: g, to: parents{root: g.root}, from: parents{root: g.root}}
-	defer a.to.close()
-	defer a.from.close()
+	a := newApplier(g)
+	defer a.close()
 	out := make([]sdk.OpResult, len(ops))
 	var unsafe []error
 	if g.set.FsyncRenamed > 0 {
 		unsafe = g.fsyncRenamed(ctx, ops)
 	}
-	for i := range ops {
+	for i := 0; i < len(ops); i++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		op := &ops[i]
-		if err := op.Validate(); err != nil {
-			out[i].Err = &sdk.Error{Kind: sdk.KindInput, Op: "apply", Msg: err.Error()}
+		if n := placed(ops[i:]); n > 0 {
+			g.place(ctx, ops[i:i+n], out[i:i+n])
+			i += n - 1
 			continue
 		}
 		if unsafe != nil && unsafe[i] != nil {
-			out[i].Err = sdk.NewError(op.Kind.String(), op.Path, unsafe[i])
+			out[i].Err = sdk.NewError(ops[i].Kind.String(), ops[i].Path, unsafe[i])
 			continue
 		}
-		lost, err := a.do(ctx, op)
-		if err != nil && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		out[i] = sdk.OpResult{Lost: lost, Err: sdk.NewError(op.Kind.String(), op.Path, err)}
+		out[i] = a.one(ctx, &ops[i])
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
@@ -48,6 +46,24 @@ func (g *target) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult, error
 type applier struct {
 	*target
 	to, from parents
+}
+
+func newApplier(g *target) *applier {
+	return &applier{target: g, to: parents{root: g.root}, from: parents{root: g.root}}
+}
+
+func (a *applier) close() {
+	a.to.close()
+	a.from.close()
+}
+
+// one does an operation, if it is a valid one.
+func (a *applier) one(ctx context.Context, op *sdk.Op) sdk.OpResult {
+	if err := op.Validate(); err != nil {
+		return sdk.OpResult{Err: &sdk.Error{Kind: sdk.KindInput, Op: "apply", Msg: err.Error()}}
+	}
+	lost, err := a.do(ctx, op)
+	return sdk.OpResult{Lost: lost, Err: sdk.NewError(op.Kind.String(), op.Path, err)}
 }
 
 func (a *applier) do(ctx context.Context, op *sdk.Op) (sdk.Lost, error) {

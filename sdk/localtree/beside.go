@@ -30,6 +30,7 @@ func (t *tree) openMarks(open func(string) (*localfs.Root, error)) error {
 }
 
 func (t *tree) closeRoots() error {
+	t.ways.close()
 	if t.marks == t.root {
 		return t.root.Close()
 	}
@@ -42,30 +43,64 @@ func (t *tree) beside(d *localfs.Dir) (m *localfs.Dir, done func(), err error) {
 	if t.marks == t.root {
 		return d, func() {}, nil
 	}
-	e, err := d.Stat()
+	id, err := d.ID()
 	if err != nil {
 		return nil, nil, err
 	}
-	if m, err = t.besideOf(d.Path(), e.ID); err != nil {
+	if m, err = t.besideOf(d.Path(), id); err != nil {
 		return nil, nil, err
 	}
 	return m, func() { m.Close() }, nil
 }
 
+// besideOf opens the directory with that identity. The way there is short where
+// the last one led to a sibling; where that leads to another directory, or
+// nowhere, the whole of it is gone again.
 func (t *tree) besideOf(p sdk.Path, id sdk.FileID) (*localfs.Dir, error) {
+	if p != sdk.Root {
+		if m, err := t.besideParent(p, id); err == nil {
+			return m, nil
+		}
+	}
 	m, err := t.marks.OpenPath(p)
 	if err != nil {
 		return nil, err
 	}
-	e, err := m.Stat()
-	if err == nil && e.ID != id {
-		err = &sdk.Error{Kind: sdk.KindChanged, Op: "open", Path: p, Msg: "the directory was replaced meanwhile"}
-	}
-	if err != nil {
-		m.Close()
+	if err := checkID(m, id); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// besideParent goes to p from the directory above it, if that is open still.
+func (t *tree) besideParent(p sdk.Path, id sdk.FileID) (m *localfs.Dir, err error) {
+	up := t.ways.take(p.Dir())
+	if up == nil {
+		if up, err = t.marks.OpenPath(p.Dir()); err != nil {
+			return nil, err
+		}
+	}
+	if m, err = up.OpenPath(p.Base()); err == nil {
+		err = checkID(m, id)
+	}
+	if err != nil {
+		up.Close()
+		return nil, err
+	}
+	t.ways.give(up)
+	return m, nil
+}
+
+// checkID closes m if it is another directory.
+func checkID(m *localfs.Dir, id sdk.FileID) error {
+	have, err := m.ID()
+	if err == nil && have != id {
+		err = &sdk.Error{Kind: sdk.KindChanged, Op: "open", Path: m.Path(), Msg: "the directory was replaced meanwhile"}
+	}
+	if err != nil {
+		m.Close()
+	}
+	return err
 }
 
 // readNative gives an entry its native xtime. m is the open directory that it is

@@ -26,7 +26,7 @@ func (g *target) fsyncRenamed(ctx context.Context, ops []sdk.Op) []error {
 		})
 	}
 	for i := range ops {
-		if ops[i].Kind == sdk.OpRename && ours(ops[i].From) && ops[i].Validate() == nil && ctx.Err() == nil {
+		if ops[i].Kind == sdk.OpRename && !ops[i].Synced && ours(ops[i].From) && ops[i].Validate() == nil && ctx.Err() == nil {
 			todo <- i
 		}
 	}

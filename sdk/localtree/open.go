@@ -62,6 +62,9 @@ func OpenTarget(path string, o Options) (sdk.Target, error) {
 	if err != nil {
 		return nil, errors.Join(err, t.closeRoots())
 	}
+	if o.FsyncRenamed > 0 {
+		p.features |= sdk.SyncsFiles
+	}
 	t.info = sdk.Info{Features: p.features, Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	if p.features&sdk.CanMarks != 0 {
 		t.markAttr = p.markSpace + sdk.ReservedXattr + o.MarkKey

@@ -14,6 +14,7 @@ import (
 type tree struct {
 	root     *localfs.Root
 	marks    *localfs.Root // root, unless there is another way for marks
+	ways     ways          // to directories there
 	set      Options
 	log      *slog.Logger
 	info     sdk.Info

@@ -52,7 +52,7 @@ func metaSize(m *sdk.Meta) int {
 func opToWire(o *sdk.Op) *wirepb.Op {
 	out := &wirepb.Op{
 		Kind: uint32(o.Kind), Path: []byte(o.Path), From: []byte(o.From), Target: []byte(o.Target),
-		Type: uint32(o.Type), Major: o.Major, Minor: o.Minor, Mark: o.Mark,
+		Type: uint32(o.Type), Major: o.Major, Minor: o.Minor, Mark: o.Mark, Synced: o.Synced,
 	}
 	switch o.Kind {
 	case sdk.OpSymlink, sdk.OpMknod, sdk.OpSetMeta:
@@ -84,7 +84,7 @@ func opFromWire(m *wirepb.Op) (sdk.Op, error) {
 	}
 	o := sdk.Op{
 		Kind: kind, Path: sdk.Path(m.Path), From: sdk.Path(m.From), Target: string(m.Target),
-		Type: typ, Major: m.Major, Minor: m.Minor, Meta: meta, Mark: m.Mark,
+		Type: typ, Major: m.Major, Minor: m.Minor, Meta: meta, Mark: m.Mark, Synced: m.Synced,
 		Native: nativeFromWire(m.Native), VolumeMark: mark,
 	}
 	return o, checkOp(&o)

@@ -76,9 +76,12 @@ const noVolume = "00112233-4455-6677-8899-aabbccddeeff"
 // come to the end.
 func TestGlusterChain(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ pop, yow, moz glusterlab.Layout }{
-		{glusterlab.One, glusterlab.Dist2, glusterlab.One},
-		{glusterlab.Dist2, glusterlab.Rep2, glusterlab.Disp3},
+	for _, c := range []struct {
+		pop, yow, moz glusterlab.Layout
+		together      int // operations that arrive as one
+	}{
+		{glusterlab.One, glusterlab.Dist2, glusterlab.One, 1},
+		{glusterlab.Dist2, glusterlab.Rep2, glusterlab.Disp3, 4},
 	} {
 		t.Run(c.yow.String(), func(t *testing.T) {
 			t.Parallel()
@@ -98,14 +101,13 @@ func TestGlusterChain(t *testing.T) {
 			if n := h2.said(waits); n > 1 {
 				t.Errorf("waiting was said %d times", n)
 			}
-			for _, o := range operations() {
-				check(t, o.do(func(name string) string { return filepath.Join(pop.dir, name) }))
+			operate(t, pop.dir, c.together, func(what string) {
 				began := time.Now()
-				up.arrives(t, h1, o.name+", at the second volume")
+				up.arrives(t, h1, what+", at the second volume")
 				half := time.Since(began)
-				ends.arrives(t, h2, o.name+", at the third")
-				t.Logf("%s: %v, %v", o.name, half.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
-			}
+				ends.arrives(t, h2, what+", at the third")
+				t.Logf("%s: %v, %v", what, half.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+			})
 			h1.stop(syscall.SIGTERM)
 			h2.stop(syscall.SIGTERM)
 			up.clean(t)
@@ -262,10 +264,7 @@ func TestGlusterChainFromTree(t *testing.T) {
 	pl := newGlusterPlace(t, nil, moz)
 	pl.write(t, "f", []byte("f"))
 	h := pl.start(t, "-c", pl.chainConfig(t, [2]string{pl.p, yow.URL()}, [2]string{yow.URL(), moz.URL()}))
-	for _, o := range operations() {
-		check(t, o.do(func(name string) string { return filepath.Join(pl.p, name) }))
-		pl.arrives(t, h, o.name)
-	}
+	operate(t, pl.p, 4, func(what string) { pl.arrives(t, h, what) })
 	h.stop(syscall.SIGTERM)
 	pl.clean(t)
 }

@@ -158,35 +158,30 @@ func TestGlusterHoleSwept(t *testing.T) {
 // must not be misled.
 func TestGlusterHoleHealed(t *testing.T) {
 	t.Parallel()
-	for _, layout := range []glusterlab.Layout{glusterlab.Rep2, glusterlab.Rep3} {
-		t.Run(layout.String(), func(t *testing.T) {
-			t.Parallel()
-			p := newVol(t, "hole-"+layout.String(), layout, true)
-			pl := newGlusterPlace(t, p, nil)
-			pl.write(t, "d/e/f", []byte("first"))
-			pl.write(t, "gone/f", []byte("first"))
-			h := pl.start(t, "-c", pl.glusterConfig(t, p.URL(), pl.s, swept("24h")))
-			pl.arrives(t, h, "the first state")
-			p.KillBrick(t, 1)
-			overwrite(t, filepath.Join(pl.p, "d/e/f"), "other")
-			check(t, os.RemoveAll(filepath.Join(pl.p, "gone")))
-			pl.write(t, "new/f", []byte("new"))
-			pl.arrives(t, h, "a change while a brick is down")
-			h.stop(syscall.SIGTERM)
-			overwrite(t, filepath.Join(pl.p, "d/e/f"), "third")
-			p.RestartBrick(t, 1)
-			p.back(t)
-			p.HealFull(t)
-			if file, dir := p.stamp(t, "d/e/f", 0, 1), p.stamp(t, "d/e", 0, 1); file <= dir {
-				t.Errorf("healing marked the directory too (%d, the file %d): no hole", dir, file)
-			}
-			for _, sweep := range []string{"24h", "1s"} {
-				pl.once(t, "-c", pl.glusterConfig(t, p.URL(), pl.s, swept(sweep)))
-				if !pl.inSync(t) {
-					t.Errorf("sweep %s: the trees differ", sweep)
-				}
-			}
-			pl.clean(t)
-		})
+	p := newVol(t, "hole-healed", glusterlab.Rep3, true)
+	pl := newGlusterPlace(t, p, nil)
+	pl.write(t, "d/e/f", []byte("first"))
+	pl.write(t, "gone/f", []byte("first"))
+	h := pl.start(t, "-c", pl.glusterConfig(t, p.URL(), pl.s, swept("24h")))
+	pl.arrives(t, h, "the first state")
+	p.KillBrick(t, 1)
+	overwrite(t, filepath.Join(pl.p, "d/e/f"), "other")
+	check(t, os.RemoveAll(filepath.Join(pl.p, "gone")))
+	pl.write(t, "new/f", []byte("new"))
+	pl.arrives(t, h, "a change while a brick is down")
+	h.stop(syscall.SIGTERM)
+	overwrite(t, filepath.Join(pl.p, "d/e/f"), "third")
+	p.RestartBrick(t, 1)
+	p.back(t)
+	p.HealFull(t)
+	if file, dir := p.stamp(t, "d/e/f", 0, 1), p.stamp(t, "d/e", 0, 1); file <= dir {
+		t.Errorf("healing marked the directory too (%d, the file %d): no hole", dir, file)
 	}
+	for _, sweep := range []string{"24h", "1s"} {
+		pl.once(t, "-c", pl.glusterConfig(t, p.URL(), pl.s, swept(sweep)))
+		if !pl.inSync(t) {
+			t.Errorf("sweep %s: the trees differ", sweep)
+		}
+	}
+	pl.clean(t)
 }

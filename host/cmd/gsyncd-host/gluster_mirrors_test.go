@@ -102,6 +102,12 @@ func TestGlusterFromDirectory(t *testing.T) {
 	if h.said("cannot be kept") > 0 {
 		t.Error("something is said to be lost")
 	}
+	// What a new file gets from its directory on the secondary is taken from it again.
+	later := filepath.Join(rare, "later")
+	check(t, os.WriteFile(later, []byte("later"), 0o644))
+	check(t, errors.Join(unix.Removexattr(later, "system.posix_acl_access"), os.Chmod(later, 0o644)))
+	pl.once(t, pl.p, s.short())
+	sameTrees(t, pl.p, pl.s)
 	pl.clean(t)
 	s.unmounted(t)
 }

@@ -19,12 +19,15 @@ import (
 func TestGlusterOperations(t *testing.T) {
 	t.Parallel()
 	const directory = glusterlab.Layout(-1)
-	for _, c := range []struct{ primary, secondary glusterlab.Layout }{
-		{glusterlab.One, glusterlab.Disp3},
-		{glusterlab.Dist2, glusterlab.Dist2},
-		{glusterlab.Rep2, directory},
-		{glusterlab.Rep3, glusterlab.Rep2},
-		{glusterlab.Disp3, directory},
+	for _, c := range []struct {
+		primary, secondary glusterlab.Layout
+		together           int // operations that arrive as one
+	}{
+		{glusterlab.One, glusterlab.Disp3, 1},
+		{glusterlab.Dist2, glusterlab.Dist2, 1},
+		{glusterlab.Rep2, directory, 3},
+		{glusterlab.Rep3, glusterlab.Rep2, 3},
+		{glusterlab.Disp3, directory, 3},
 	} {
 		t.Run(c.primary.String(), func(t *testing.T) {
 			t.Parallel()
@@ -40,14 +43,11 @@ func TestGlusterOperations(t *testing.T) {
 			}
 			h := pl.start(t, "-c", pl.glusterConfig(t, p.URL(), secondary, "schedule { interval = \"100ms\" }"))
 			h.until("the first state arrives", func() bool { return pl.inSync(t) })
-			for _, o := range operations() {
-				if err := o.do(func(name string) string { return filepath.Join(pl.p, name) }); err != nil {
-					t.Fatalf("%s: %v", o.name, err)
-				}
+			operate(t, pl.p, c.together, func(what string) {
 				began := time.Now()
-				pl.arrives(t, h, o.name)
-				t.Logf("%s: %v", o.name, time.Since(began).Round(time.Millisecond))
-			}
+				pl.arrives(t, h, what)
+				t.Logf("%s: %v", what, time.Since(began).Round(time.Millisecond))
+			})
 			h.stop(syscall.SIGTERM)
 			pl.clean(t)
 			p.unmounted(t)
@@ -74,6 +74,21 @@ func (pl *place) arrives(t *testing.T, h *host, what string) {
 		case <-deadline.C:
 			sameTrees(t, pl.p, pl.s)
 			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+// operate does all operations below root, and calls arrive whenever so many of
+// them are done.
+func operate(t *testing.T, root string, together int, arrive func(what string)) {
+	t.Helper()
+	all := operations()
+	for i, o := range all {
+		if err := o.do(func(name string) string { return filepath.Join(root, name) }); err != nil {
+			t.Fatalf("%s: %v", o.name, err)
+		}
+		if (i+1)%together == 0 || i+1 == len(all) {
+			arrive(o.name)
 		}
 	}
 }

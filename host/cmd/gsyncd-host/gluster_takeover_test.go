@@ -62,7 +62,7 @@ func TestGlusterTakeOver(t *testing.T) {
 		name   string
 		layout glusterlab.Layout
 		keeps  bool
-	}{{"a directory", -1, true}, {"one brick", glusterlab.One, true}, {"distributed", glusterlab.Dist2, true}, {"dispersed", glusterlab.Disp3, false}} {
+	}{{"a directory", -1, true}, {"distributed", glusterlab.Dist2, true}, {"dispersed", glusterlab.Disp3, false}} {
 		t.Run(c.name, func(t *testing.T) { // one by one: each ends all mounts of the primary
 			var s *vol
 			if c.layout >= 0 {

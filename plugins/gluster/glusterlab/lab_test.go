@@ -33,9 +33,10 @@ func TestMain(m *testing.M) {
 }
 
 func TestLayouts(t *testing.T) {
-	for _, layout := range []Layout{One, Dist2, Rep2, Rep3, Disp3} {
+	for _, layout := range []Layout{One, Dist2, Rep3, Disp3} { // Rep2 has TestBricks
 		t.Run(layout.String(), func(t *testing.T) {
-			vol := shared.Lab(t).Volume(t, "pop", layout)
+			t.Parallel()
+			vol := shared.Lab(t).Volume(t, "pop-"+layout.String(), layout)
 			vol.Index(t, true)
 			dir, aux := vol.Mount(t), vol.MountAux(t)
 			content := []byte("written through " + layout.String())
@@ -65,6 +66,7 @@ func TestLayouts(t *testing.T) {
 }
 
 func TestBricks(t *testing.T) {
+	t.Parallel()
 	vol := shared.Lab(t).Volume(t, "bricks", Rep2)
 	dir := vol.Mount(t)
 	vol.KillBrick(t, 1)
@@ -82,6 +84,7 @@ func TestBricks(t *testing.T) {
 }
 
 func TestStopAndStart(t *testing.T) {
+	t.Parallel()
 	vol := shared.Lab(t).Volume(t, "stops", One)
 	dir := vol.Mount(t)
 	must(t, os.WriteFile(filepath.Join(dir, "f"), nil, 0o644))
@@ -99,24 +102,21 @@ func TestStopAndStart(t *testing.T) {
 	})
 }
 
-func TestGlusterdDown(t *testing.T) {
-	lab := New(t, Options{})
-	vol := lab.Volume(t, "pop", One)
-	dir := vol.Mount(t)
-	lab.StopGlusterd(t)
-	must(t, os.WriteFile(filepath.Join(dir, "f"), nil, 0o644))
-	lab.StartGlusterd(t)
-	vol.Set(t, "performance.quick-read", "off")
-}
-
+// TestLeavesNothing ends a lab with a brick that was killed and a glusterd that was
+// gone for a while.
 func TestLeavesNothing(t *testing.T) {
+	t.Parallel()
 	var dir string
 	var sockets []string
 	t.Run("use", func(t *testing.T) {
 		lab := New(t, Options{})
 		dir = lab.Dir()
 		vol := lab.Volume(t, "pop", Dist2)
-		vol.Mount(t)
+		at := vol.Mount(t)
+		lab.StopGlusterd(t)
+		must(t, os.WriteFile(filepath.Join(at, "f"), nil, 0o644))
+		lab.StartGlusterd(t)
+		vol.Set(t, "performance.quick-read", "off")
 		vol.KillBrick(t, 0)
 		var err error
 		sockets, err = socketsOf(dir)
@@ -130,6 +130,7 @@ func TestLeavesNothing(t *testing.T) {
 
 // TestDeadOwner kills the owner of a lab while a volume is mounted.
 func TestDeadOwner(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	owner := exec.Command(os.Args[0])
 	owner.Env = append(os.Environ(), strandBase+"="+base)

@@ -1323,6 +1323,7 @@ type Op struct {
 	Mark          []byte                 `protobuf:"bytes,9,opt,name=mark,proto3" json:"mark,omitempty"`
 	Native        *NativeXTime           `protobuf:"bytes,10,opt,name=native,proto3" json:"native,omitempty"`
 	VolumeMark    *VolumeMark            `protobuf:"bytes,11,opt,name=volume_mark,json=volumeMark,proto3" json:"volume_mark,omitempty"`
+	Synced        bool                   `protobuf:"varint,12,opt,name=synced,proto3" json:"synced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1432,6 +1433,13 @@ func (x *Op) GetVolumeMark() *VolumeMark {
 		return x.VolumeMark
 	}
 	return nil
+}
+
+func (x *Op) GetSynced() bool {
+	if x != nil {
+		return x.Synced
+	}
+	return false
 }
 
 type OpResult struct {
@@ -2341,7 +2349,7 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\tmtime_sec\x18\x05 \x01(\x03R\bmtimeSec\x12\x1d\n" +
 	"\n" +
 	"mtime_nsec\x18\x06 \x01(\rR\tmtimeNsec\x12/\n" +
-	"\x06xattrs\x18\a \x03(\v2\x17.gsyncd.plugin.v1.XattrR\x06xattrs\"\xce\x02\n" +
+	"\x06xattrs\x18\a \x03(\v2\x17.gsyncd.plugin.v1.XattrR\x06xattrs\"\xe6\x02\n" +
 	"\x02Op\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
@@ -2355,7 +2363,8 @@ const file_gsyncd_plugin_v1_messages_proto_rawDesc = "" +
 	"\x06native\x18\n" +
 	" \x01(\v2\x1d.gsyncd.plugin.v1.NativeXTimeR\x06native\x12=\n" +
 	"\vvolume_mark\x18\v \x01(\v2\x1c.gsyncd.plugin.v1.VolumeMarkR\n" +
-	"volumeMark\"M\n" +
+	"volumeMark\x12\x16\n" +
+	"\x06synced\x18\f \x01(\bR\x06synced\"M\n" +
 	"\bOpResult\x12-\n" +
 	"\x05error\x18\x01 \x01(\v2\x17.gsyncd.plugin.v1.ErrorR\x05error\x12\x12\n" +
 	"\x04lost\x18\x02 \x01(\rR\x04lost\"f\n" +

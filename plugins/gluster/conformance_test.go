@@ -39,7 +39,7 @@ func TestDriver(t *testing.T) {
 				Scale:    4,
 			}
 			if layout == glusterlab.One { // the process is the same for all
-				cfg.Launch = func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d }
+				cfg.Launch = func(drivertest.T) sdk.Driver { _, d := launch(t, run); return d }
 			} else {
 				cfg.Scale, cfg.Only = 20, byLayout
 				cfg.New = func() sdk.Driver { return gluster.In(run, nil) }
@@ -85,7 +85,7 @@ func mountFresh(t *testing.T, vol *glusterlab.Volume) string {
 		"--xlator-option=*-md-cache.pass-through=true", "--xlator-option=*-quick-read.max-file-size=0")
 }
 
-func (p *pool) tree(t *testing.T) drivertest.Tree {
+func (p *pool) tree(t drivertest.T) drivertest.Tree {
 	l := p.take()
 	t.Cleanup(func() {
 		list, err := os.ReadDir(l.dir)

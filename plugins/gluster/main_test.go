@@ -11,6 +11,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/plugins/gluster"
 	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/drivertest"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 )
 
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func must(t testing.TB, err error) {
+func must(t drivertest.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -20,10 +20,12 @@ func TestSSHDriver(t *testing.T) {
 	check(t, os.Mkdir(pl.s, 0o755))
 	drivertest.Run(t, drivertest.Config{
 		Remote: true,
-		Launch: func(t *testing.T) sdk.Driver { return launchSSH(t, pl) },
-		NewTree: func(t *testing.T) drivertest.Tree {
+		Launch: func(drivertest.T) sdk.Driver { return launchSSH(t, pl) },
+		NewTree: func(t drivertest.T) drivertest.Tree {
 			dir := t.TempDir() + "/tree"
-			check(t, os.Mkdir(dir, 0o755))
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
 			return drivertest.Tree{Address: sdk.Address{Scheme: "ssh", Rest: "far:file://" + dir}, Dir: dir}
 		},
 	})

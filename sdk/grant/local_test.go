@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -142,6 +143,38 @@ func TestGivenNothing(t *testing.T) {
 		t.Error(dirs, err)
 	}
 	if _, err := New(Config{Dirs: []DirConfig{{Path: "x"}}}).Dirs(); err == nil || !strings.Contains(err.Error(), "absolute") {
+		t.Error(err)
+	}
+}
+
+func testTime() time.Time { return time.Unix(1_700_000_000, 0) }
+
+func TestConfigValidate(t *testing.T) {
+	for want, c := range map[string]Config{
+		"without":       {Dirs: []DirConfig{{Path: "/a/../b"}}},
+		"twice":         {Dirs: []DirConfig{{Path: "/a"}, {Path: "/a"}}},
+		"in front":      {HTTP: []OriginConfig{{URL: "ftp://x"}}},
+		"no host":       {HTTP: []OriginConfig{{URL: "https:///x"}}},
+		"alone":         {HTTP: []OriginConfig{{URL: "https://u:p@x"}}},
+		"must end":      {HTTP: []OriginConfig{{URL: "https://x/a"}}},
+		"not absolute":  {HTTP: []OriginConfig{{URL: "https://x", CAFile: "a"}}},
+		"more than one": {HTTP: []OriginConfig{{URL: "https://x", Headers: []Header{{Name: "A", Env: "a", File: "/b"}}}}},
+		"not for":       {HTTP: []OriginConfig{{URL: "https://x", Headers: []Header{{Name: "host", Env: "a"}}}}},
+		"cannot be the": {HTTP: []OriginConfig{{URL: "https://x", Headers: []Header{{Name: "a b", Env: "a"}}}}},
+	} {
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+	good := Config{Dirs: []DirConfig{{Path: "/"}, {Path: "/a b"}}, HTTP: []OriginConfig{{URL: "https://x:8443/a/", Headers: []Header{{Name: "Authorization", Prefix: "Bearer ", Env: "T"}}}}}
+	if err := good.Validate(); err != nil {
+		t.Error(err)
+	}
+	got, err := good.Resolve(func(name string) (string, bool) { return "v-" + name, true })
+	if err != nil || got.HTTP[0].Headers[0] != (Header{Name: "Authorization", Value: "Bearer v-T"}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	if _, err := good.Resolve(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), "T is not set") {
 		t.Error(err)
 	}
 }

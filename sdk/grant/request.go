@@ -1,6 +1,10 @@
 package grant
 
-import "io"
+import (
+	"io"
+
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
+)
 
 // Request asks an origin for something.
 type Request struct {
@@ -12,11 +16,9 @@ type Request struct {
 	Header []Field
 }
 
-// Field is one field of a header.
-type Field struct {
-	Name  string // of a response in canonical form: "Content-Length"
-	Value string
-}
+// Field is one field of a header: its Name, in a response in canonical form such as
+// "Content-Length", and its Value.
+type Field = wire.Field
 
 // Response is an origin's answer. Body gives the bytes as they are stored: no
 // compression is asked for, and none undone.

@@ -25,6 +25,8 @@ const (
 	maxRedirects = 10
 	// headerTime is how long an origin may take until its headers are there.
 	headerTime = time.Minute
+	// stallTime is how long it may then send nothing while it is waited for.
+	stallTime = time.Minute
 )
 
 // web sends requests to granted origins.
@@ -49,13 +51,18 @@ func (w *web) do(ctx context.Context, req *Request) (*Response, error) {
 	if err != nil {
 		return nil, &sdk.Error{Kind: sdk.KindFatal, Op: "read certificates", Msg: err.Error()}
 	}
-	resp, err := c.Do(r)
+	reading, stop := context.WithCancel(ctx)
+	resp, err := c.Do(r.WithContext(reading))
 	if err != nil {
+		stop()
 		return nil, webError(ctx, r, err)
 	}
-	out := &Response{Status: resp.StatusCode, URL: resp.Request.URL.Redacted(), Length: resp.ContentLength, Body: &body{ReadCloser: resp.Body, request: r, ctx: ctx}}
+	out := &Response{
+		Status: resp.StatusCode, URL: resp.Request.URL.Redacted(), Length: resp.ContentLength,
+		Body: &body{ReadCloser: resp.Body, request: r, ctx: ctx, stop: stop},
+	}
 	if out.Header, err = responseHeader(resp.Header); err != nil {
-		resp.Body.Close()
+		out.Body.Close()
 		return nil, &sdk.Error{Kind: sdk.KindFatal, Op: operation(r), Msg: err.Error()}
 	}
 	return out, nil
@@ -248,17 +255,30 @@ func (w *web) close() {
 	}
 }
 
-// body gives errors their place and kind.
+// body gives errors their place and kind, and ends with an origin that is silent.
 type body struct {
 	io.ReadCloser
 	request *http.Request
-	ctx     context.Context
+	ctx     context.Context // of who asked
+	stop    context.CancelFunc
 }
 
+// Read implements [io.Reader].
 func (b *body) Read(p []byte) (int, error) {
+	silence := time.AfterFunc(stallTime, b.stop)
+	defer silence.Stop()
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, webError(b.ctx, b.request, err)
 	}
 	return n, err
+}
+
+// Close implements [io.Closer].
+func (b *body) Close() error {
+	b.stop()
+	if err := b.ReadCloser.Close(); err != nil {
+		return webError(b.ctx, b.request, err)
+	}
+	return nil
 }

@@ -4,6 +4,8 @@ package config
 type Options struct {
 	// Path is a file, or a directory whose *.hcl files are read together.
 	Path string
+	// PluginsOnly: it does not matter if no mirror is declared.
+	PluginsOnly bool
 	// Vars holds values of variables, which go before their defaults.
 	Vars map[string]string
 	// Env looks up environment variables; nil: none is set.

@@ -85,7 +85,8 @@ func (p *Process) startInside(reg *Registry, kind Kind, log *slog.Logger) {
 	}
 }
 
-// describe asks the process what it is, which must be what it was started as.
+// describe asks the process what it is, which must be what it was started as, if
+// that is known.
 func (p *Process) describe(ctx context.Context, d *Declaration) (err error) {
 	var name string
 	if d.Kind == KindDriver {
@@ -99,7 +100,7 @@ func (p *Process) describe(ctx context.Context, d *Declaration) (err error) {
 		}
 		name = p.transfer.Describe().Name
 	}
-	if name != d.Name {
+	if d.Name != "" && name != d.Name {
 		return fmt.Errorf("the plugin calls itself %q", name)
 	}
 	return nil

@@ -23,12 +23,12 @@ const (
 
 // Result is the outcome of one check.
 type Result struct {
-	Name    string
-	Doc     string // what the check proves
-	Outcome Outcome
+	Name    string  `json:"name"`
+	Doc     string  `json:"doc"` // what the check proves
+	Outcome Outcome `json:"outcome"`
 	// Notes are what it has to say: why it failed or was skipped, what it left out.
-	Notes []string
-	Took  time.Duration
+	Notes []string      `json:"notes,omitempty"`
+	Took  time.Duration `json:"took_ns"`
 }
 
 // checkLimit is how long a check may take. A driver that does not return from a
@@ -211,7 +211,7 @@ func (t *reporter) Cleanup(f func()) {
 
 // TempDir implements [T].
 func (t *reporter) TempDir() string {
-	dir, err := os.MkdirTemp("", "gsyncd-host-check-")
+	dir, err := os.MkdirTemp("", "plugin-check-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts runs what people type. Beside the commands of testscript, and the
+// TestScripts runs what people type. $THIRD has drivers that are not built in, all
+// with the checksum $SUM. Beside the commands of testscript, and the
 // condition [root], there are
 //
 //	code N COMMAND...    run it; its exit code must be N
@@ -29,7 +30,11 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("STATE", filepath.Join(env.WorkDir, "state"))
-			return nil
+			env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))
+			env.Setenv("THIRD", filepath.Join(env.WorkDir, "third"))
+			sum, err := thirdParty(env.Getenv("THIRD"))
+			env.Setenv("SUM", sum)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": scriptCode, "same": scriptSame, "tidy": scriptTidy, "field": scriptField, "mtime": scriptMtime,

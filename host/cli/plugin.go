@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmrun"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 )
 
@@ -29,6 +30,20 @@ func pluginCommand(env *Env) *cobra.Command {
 			return usage(fmt.Errorf("%q is neither a command nor a built-in plugin; %s --help lists the commands", args[0], cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(pluginListCommand(env), pluginDescribeCommand(env), pluginCheckCommand(env), pluginInstallCommand(env), pluginNewCommand(env))
+	cmd.AddCommand(pluginListCommand(env), pluginDescribeCommand(env), pluginCheckCommand(env), pluginInstallCommand(env), pluginNewCommand(env), guestCommand())
 	return cmd
+}
+
+// guestCommand is how the program starts itself to run a module.
+func guestCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "wasm FILE", Short: "Run a driver that is a WASM module (started by the program itself)",
+		Args: cobra.ExactArgs(1), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := wasmrun.Serve(cmd.Context(), args[0]); err != nil {
+				return fail(err)
+			}
+			return nil
+		},
+	}
 }

@@ -93,7 +93,13 @@ func (p *Process) describe(ctx context.Context, d *Declaration) (err error) {
 		if p.driver, err = p.proc.Driver(ctx); err != nil {
 			return err
 		}
-		name = p.driver.Describe().Name
+		desc := p.driver.Describe()
+		name = desc.Name
+		for _, scheme := range desc.Schemes {
+			if err := p.supervisor.registry.reserved(name, scheme); d.Path != "" && err != nil {
+				return err
+			}
+		}
 	} else {
 		if p.transfer, err = p.proc.Transfer(ctx); err != nil {
 			return err

@@ -5,7 +5,9 @@ package grant
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -60,6 +62,22 @@ func (c *Config) Validate() error {
 		}
 		if slices.ContainsFunc(c.HTTP[:i], func(p OriginConfig) bool { return p.URL == o.URL }) {
 			return fmt.Errorf("origin %q is granted twice", o.URL)
+		}
+	}
+	return nil
+}
+
+// Reachable looks whether what is granted is there, as far as that costs nothing.
+func (c *Config) Reachable() error {
+	for _, d := range c.Dirs {
+		st, err := os.Stat(d.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("the granted directory %s does not exist", d.Path)
+		case err != nil:
+			return fmt.Errorf("granted directory: %w", err)
+		case !st.IsDir():
+			return fmt.Errorf("%s is granted as a directory, and is none", d.Path)
 		}
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 
@@ -146,7 +145,7 @@ func readable(path string) error {
 // startable starts every declared third party's plugin once, so that one that
 // cannot be, or that claims what is another's, is complained of where it is
 // declared.
-func startable(ctx context.Context, sup *plugin.Supervisor, reg *plugin.Registry, cfg *config.Config) diag.List {
+func startable(ctx context.Context, sup *plugin.Supervisor, cfg *config.Config) diag.List {
 	var diags diag.List
 	owners := map[string]*config.Plugin{}
 	for _, p := range cfg.Plugins {
@@ -169,14 +168,14 @@ func startable(ctx context.Context, sup *plugin.Supervisor, reg *plugin.Registry
 			diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: p.Range})
 			continue
 		}
-		diags.Add(claims(p, desc.Schemes, slices.Sorted(maps.Keys(reg.Drivers)), owners)...)
+		diags.Add(claims(p, desc.Schemes, owners)...)
 	}
 	return diags
 }
 
 // claims complains of a driver that says it opens URLs of schemes that are
 // somebody else's: a block gives a driver one scheme, its label.
-func claims(p *config.Plugin, schemes, builtin []string, owners map[string]*config.Plugin) diag.List {
+func claims(p *config.Plugin, schemes []string, owners map[string]*config.Plugin) diag.List {
 	var diags diag.List
 	for _, scheme := range schemes {
 		if scheme == p.Name {
@@ -185,11 +184,6 @@ func claims(p *config.Plugin, schemes, builtin []string, owners map[string]*conf
 		d := diag.Diagnostic{
 			Detail:  "a driver opens the scheme that its block names; its author must leave the other one out",
 			Subject: p.Range,
-		}
-		if slices.Contains(builtin, scheme) {
-			d.Summary = fmt.Sprintf("the driver %q claims the scheme %q, which is built in", p.Name, scheme)
-			diags.Add(d)
-			continue
 		}
 		if other := owners[scheme]; other != nil {
 			d.Summary = fmt.Sprintf("the driver %q claims the scheme %q, which is another's", p.Name, scheme)

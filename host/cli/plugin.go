@@ -30,7 +30,7 @@ func pluginCommand(env *Env) *cobra.Command {
 			return usage(fmt.Errorf("%q is neither a command nor a built-in plugin; %s --help lists the commands", args[0], cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(pluginListCommand(env), pluginDescribeCommand(env), pluginCheckCommand(env), pluginInstallCommand(env), pluginNewCommand(env), guestCommand())
+	cmd.AddCommand(pluginListCommand(env), pluginDescribeCommand(env), pluginCheckCommand(env), pluginInstallCommand(env), pluginNewCommand(env), pluginPackCommand(env), guestCommand())
 	return cmd
 }
 

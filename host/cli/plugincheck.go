@@ -85,7 +85,7 @@ func (f *checkFlags) check(ctx context.Context, env *Env, arg string) error {
 	if err := f.grant(env, t); err != nil {
 		return err
 	}
-	desc, err := f.describe(ctx, env, t)
+	desc, err := f.describe(ctx, env, t, true)
 	if err != nil {
 		return err
 	}

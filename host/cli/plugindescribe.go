@@ -16,6 +16,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 )
 
 // description is what there is to know about a plugin before it is used.
@@ -63,7 +64,7 @@ func pluginDescribeCommand(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := f.describe(cmd.Context(), env, t)
+			d, err := f.describe(cmd.Context(), env, t, false)
 			if err != nil {
 				return err
 			}
@@ -77,23 +78,29 @@ func pluginDescribeCommand(env *Env) *cobra.Command {
 	return cmd
 }
 
-// describe asks the plugin. Of one known by its file alone it completes the
-// declaration.
-func (f *pluginFlags) describe(ctx context.Context, env *Env, t *target) (*description, error) {
+// describe asks the plugin; of one known by its file alone it completes the
+// declaration. A module is asked by its manifest; runs says that one without may be
+// run instead.
+func (f *pluginFlags) describe(ctx context.Context, env *Env, t *target, runs bool) (*description, error) {
 	if err := f.runnable(t); err != nil {
 		return nil, err
+	}
+	if d := &t.declaration; d.Guest() && !runs {
+		if _, found, err := plugin.Manifest(d.Path, d.SHA256); err != nil {
+			return nil, usage(err)
+		} else if !found {
+			return nil, usage(fmt.Errorf("%s has no manifest; gsyncd-host plugin pack adds one", d.Path))
+		}
 	}
 	if err := f.identify(ctx, env, t); err != nil {
 		return nil, usage(err)
 	}
-	sup, err := t.supervisor(env, plugin.Options{})
-	if err != nil {
-		return nil, usage(err)
-	}
-	defer closeSoon(ctx, sup)
 	d := &t.declaration
 	out := &description{
 		Kind: string(d.Kind), Origin: t.origin, Path: d.Path, Guest: d.Guest(), Protocol: process.Version, Settings: []setting{},
+	}
+	if d.Guest() {
+		out.Protocol = wire.ABI
 	}
 	if t.origin == fromDeclared {
 		out.Place = t.place.String()
@@ -104,6 +111,21 @@ func (f *pluginFlags) describe(ctx context.Context, env *Env, t *target) (*descr
 			out.Size = st.Size()
 		}
 	}
+	if d.Guest() {
+		desc, found, err := plugin.Manifest(d.Path, d.SHA256)
+		if err != nil {
+			return nil, usage(err)
+		}
+		if found {
+			out.driver(desc)
+			return out, nil
+		}
+	}
+	sup, err := t.supervisor(env, plugin.Options{})
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer closeSoon(ctx, sup)
 	if d.Kind == plugin.KindTransfer {
 		desc, err := sup.DescribeTransfer(ctx, d.Name)
 		if err != nil {
@@ -173,7 +195,11 @@ func (d *description) header(out io.Writer) {
 		how = "as a WASM module, confined"
 	}
 	line("runs", how)
-	line("protocol", fmt.Sprint(d.Protocol))
+	protocol := fmt.Sprint(d.Protocol)
+	if d.Guest {
+		protocol = "ABI " + protocol
+	}
+	line("protocol", protocol)
 	line("schemes", strings.Join(d.Schemes, ", "))
 	line("sides", strings.Join(d.Sides, ", "))
 	if d.Kind == string(plugin.KindTransfer) {

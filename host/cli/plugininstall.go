@@ -58,13 +58,16 @@ func (f *pluginFlags) install(ctx context.Context, env *Env, arg string, replace
 	if err != nil {
 		return err
 	}
-	desc, err := f.describe(ctx, env, t)
+	desc, err := f.describe(ctx, env, t, false)
 	if err != nil {
 		return err
 	}
 	d := &t.declaration
 	if slices.Contains(env.Plugins.Names(d.Kind), desc.Name) {
 		return usage(fmt.Errorf("%q is the name of a built-in %s", desc.Name, d.Kind))
+	}
+	if err := t.start(ctx, env, desc.Name); err != nil {
+		return usage(err)
 	}
 	file := plugin.FileName(d.Kind, desc.Name, d.Guest())
 	out := installed{
@@ -79,6 +82,22 @@ func (f *pluginFlags) install(ctx context.Context, env *Env, arg string, replace
 	}
 	_, err = fmt.Fprintf(env.Stdout, "installed %s\ndeclare it with\n\n%s", diag.Clean(out.Path), out.Block)
 	return err
+}
+
+// start starts a plugin once, to see that it can be. A module is compiled by that,
+// and the outcome kept.
+func (t *target) start(ctx context.Context, env *Env, name string) error {
+	sup, err := t.supervisor(env, plugin.Options{})
+	if err != nil {
+		return err
+	}
+	defer closeSoon(ctx, sup)
+	p, err := sup.Start(ctx, t.declaration.Kind, name, "")
+	if err != nil {
+		return err
+	}
+	p.Stop(context.WithoutCancel(ctx))
+	return nil
 }
 
 // place copies a plugin, if what is read is what was looked at.

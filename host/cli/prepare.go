@@ -200,7 +200,7 @@ func (s *set) check(ctx context.Context, env *Env, asker *asker, mirrors []*conf
 		return diags
 	}
 	defer func() { _ = sup.Close(context.WithoutCancel(ctx)) }()
-	if diags.Add(startable(ctx, sup, s.plugins, s.config)...); diags.HasErrors() {
+	if diags.Add(startable(ctx, sup, s.config)...); diags.HasErrors() {
 		return diags
 	}
 	schemes, err := sup.Schemes(ctx)

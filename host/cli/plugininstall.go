@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func pluginInstallCommand(env *Env) *cobra.Command {
 		Long: "install takes a WASM module, or a program whose checksum is given with --sha256, asks it what it is, and\n" +
 			"copies it into the user's plugin directory under the name by which it is found there. It prints the plugin\n" +
 			"block for the configuration: the checksum in it is what makes sure that nothing else is ever run.",
-		Example: "  gsyncd-host plugin install ./zip.driver.wasm",
+		Example: "  gsyncd-host plugin install zip.driver.wasm > /etc/gsyncd-host/zip.hcl",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.install(cmd.Context(), env, args[0], replace)
@@ -80,7 +81,8 @@ func (f *pluginFlags) install(ctx context.Context, env *Env, arg string, replace
 	if f.json {
 		return json.NewEncoder(env.Stdout).Encode(out)
 	}
-	_, err = fmt.Fprintf(env.Stdout, "installed %s\ndeclare it with\n\n%s", diag.Clean(out.Path), out.Block)
+	fmt.Fprintf(env.Stderr, "installed %s; this declares it:\n", diag.Clean(out.Path))
+	_, err = io.WriteString(env.Stdout, out.Block)
 	return err
 }
 

@@ -16,6 +16,6 @@ func TestDriver(t *testing.T) {
 	defer granted.Close()
 	drivertest.Run(t, drivertest.Config{
 		New:     func() sdk.Driver { return beneath.New(slog.New(slog.DiscardHandler), granted) },
-		NewTree: func(t *testing.T) drivertest.Tree { return newTree(t, base) },
+		NewTree: func(t drivertest.T) drivertest.Tree { return newTree(t, base) },
 	})
 }

@@ -2,14 +2,13 @@ package main
 
 import (
 	"os"
-	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/drivertest"
 )
 
 // newTree makes a directory beneath the granted one.
-func newTree(t *testing.T, base string) drivertest.Tree {
+func newTree(t drivertest.T, base string) drivertest.Tree {
 	t.Helper()
 	dir, err := os.MkdirTemp(base, "tree")
 	if err != nil {

@@ -2,8 +2,6 @@ package plugin
 
 import (
 	"context"
-	"fmt"
-	"reflect"
 
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -60,14 +58,4 @@ func (s *Supervisor) Identify(ctx context.Context, d *Declaration) error {
 		return ctx.Err()
 	}
 	return first
-}
-
-// honest refuses a module that says another thing of itself than its manifest does:
-// by that people decided to run it.
-func honest(d *Declaration, said sdk.Descriptor) error {
-	written, found, err := Manifest(d.Path, d.SHA256)
-	if err != nil || !found || reflect.DeepEqual(written, said) {
-		return err
-	}
-	return fmt.Errorf("%s is not what its manifest says; its author must pack it again", d.Path)
 }

@@ -95,11 +95,6 @@ func (p *Process) describe(ctx context.Context, d *Declaration) (err error) {
 		}
 		desc := p.driver.Describe()
 		name = desc.Name
-		if d.Guest() {
-			if err := honest(d, desc); err != nil {
-				return err
-			}
-		}
 		for _, scheme := range desc.Schemes {
 			if err := p.supervisor.registry.reserved(name, scheme); d.Path != "" && err != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/gsyncd/gsyncd-host/config"
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 )
 
 // blocks gives the fenced blocks of a language in a page.
@@ -59,6 +63,29 @@ func TestTutorial(t *testing.T) {
 	}
 	if n := strings.Count(string(out), "\n16 passed, 0 failed, 1 do not apply\n"); n != 2 {
 		t.Errorf("%d of 2 checks passed\n%s", n, out)
+	}
+	refusesLie(t, home, cmd.Env)
+}
+
+// refusesLie takes the tutorial's module and has its manifest say another thing than
+// the module does.
+func refusesLie(t *testing.T, home string, environ []string) {
+	t.Helper()
+	path := filepath.Join(home, "greet", "greet.driver.wasm")
+	data, err := os.ReadFile(path)
+	check(t, err)
+	desc := sdk.Descriptor{Name: "greet", Version: "0.2.0", Schemes: []string{"greet"}, Roles: []sdk.Role{sdk.Primary}}
+	manifest, err := wire.AppendManifest(nil, desc)
+	check(t, err)
+	data, err = wasmfile.Pack(data, manifest)
+	check(t, err)
+	check(t, os.WriteFile(path, data, 0o644))
+	cmd := exec.CommandContext(t.Context(), filepath.Join(home, "bin", "gsyncd-host"), "plugin", "check", path, "--url", "greet://anna")
+	cmd.Env = environ
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), "its manifest says something else than the module itself") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -17,6 +17,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmrun"
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmtest"
+	"github.com/gsyncd/gsyncd-host/plugins/file"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
@@ -25,15 +28,40 @@ import (
 // TestMain is also the main function of the plugins: "plugin NAME", as the
 // supervisor calls built-in ones, and "third NAME" for those of others.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[2] == "wasm" {
+		if err := wasmrun.Serve(context.Background(), os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 3 {
-		os.Exit(m.Run())
+		os.Exit(wasmtest.Run(func(g *wasmtest.Guests) int {
+			guests = g
+			return m.Run()
+		}))
 	}
 	switch os.Args[2] {
+	case "file":
+		process.ServeDriver(file.New)
 	case "shift":
 		process.ServeTransfer(newShift)
 	default:
 		process.ServeDriver(func(log *slog.Logger) sdk.Driver { return &stub{log: log, name: os.Args[2]} })
 	}
+}
+
+// guests are the WASM modules of this test run.
+var guests *wasmtest.Guests
+
+func sumOf(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sha256.Sum256(b)
+	return s[:]
 }
 
 // stub is a driver whose only resource tells about its process.

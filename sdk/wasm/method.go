@@ -105,9 +105,18 @@ func Answer(b []byte) ([]byte, error) {
 	return nil, fault
 }
 
-// malformed is the error of an answer that no well-behaved peer gives.
-func malformed(op string, err error) *sdk.Error {
-	return &sdk.Error{Kind: sdk.KindFatal, Op: op, Msg: "the other side's answer is malformed: " + err.Error()}
+// MalformedError is the error of an answer that no well-behaved peer gives. What else
+// such a one says is not to be trusted.
+type MalformedError struct{ Fault *sdk.Error }
+
+// Error implements error.
+func (e *MalformedError) Error() string { return e.Fault.Error() }
+
+// Unwrap gives the error that crosses borders.
+func (e *MalformedError) Unwrap() error { return e.Fault }
+
+func malformed(op string, err error) error {
+	return &MalformedError{Fault: &sdk.Error{Kind: sdk.KindFatal, Op: op, Msg: "the other side's answer is malformed: " + err.Error()}}
 }
 
 func appendHandle(b []byte, h uint32) []byte { return binary.LittleEndian.AppendUint32(b, h) }

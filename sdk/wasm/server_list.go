@@ -28,6 +28,9 @@ func (s *Server) list(ctx context.Context, b []byte, m Method, id uint32, h *hel
 	if err != nil {
 		return b, badInput(op, err)
 	}
+	if far := further(r); far != nil && (m != Read || h.source != nil) {
+		return s.startStream(ctx, b, id, func(ctx context.Context, out emit) error { return far.relay(ctx, op, m, fields, paths, out) })
+	}
 	switch m {
 	case Scan:
 		return s.startStream(ctx, b, id, func(ctx context.Context, out emit) error {
@@ -62,6 +65,32 @@ func (s *Server) list(ctx context.Context, b []byte, m Method, id uint32, h *hel
 	return s.startStream(ctx, b, id, func(ctx context.Context, out emit) error {
 		sink := &readSink{out: out, sent: time.Now()}
 		return errors.Join(h.source.Read(ctx, paths, sink), sink.flush())
+	})
+}
+
+// further returns a resource that is behind another border.
+func further(r sdk.Resource) *resource {
+	switch r := r.(type) {
+	case *source:
+		return r.resource
+	case *target:
+		return r.resource
+	}
+	return nil
+}
+
+// relay passes on what comes from the other side as it came: nobody changed it on
+// the way, and whoever asked checks it.
+func (r *resource) relay(ctx context.Context, op string, m Method, fields sdk.Fields, paths []sdk.Path, out emit) error {
+	request, err := r.paths(fields, paths)
+	if err != nil {
+		return badInput(op, err)
+	}
+	return Pull(ctx, r.caller, op, m, request, func(piece []byte) error {
+		if err := out(piece); err != nil {
+			return &wire.SinkError{Err: err}
+		}
+		return nil
 	})
 }
 

@@ -15,8 +15,8 @@ const grantedExample = "github.com/gsyncd/gsyncd-host/examples/granted"
 // newGranted runs the example of a driver of granted directories.
 func newGranted(t testing.TB, c Config) *Driver {
 	t.Helper()
-	c.CacheDir = cacheDir()
-	d, err := New(t.Context(), read(t, module(t, grantedExample)), c, slog.New(slog.DiscardHandler))
+	c.CacheDir = guests.CacheDir()
+	d, err := New(t.Context(), read(t, guests.Module(t, grantedExample)), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

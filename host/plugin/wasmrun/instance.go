@@ -240,6 +240,18 @@ func (i *instance) discard(why *sdk.Error) {
 	}
 }
 
+// judge looks at how a call ended: a guest whose answers are malformed is not asked
+// again.
+func (i *instance) judge(err error) {
+	var bad *wasm.MalformedError
+	if !errors.As(err, &bad) {
+		return
+	}
+	i.turn <- struct{}{}
+	defer func() { <-i.turn }()
+	i.discard(bad.Fault)
+}
+
 // close ends an instance that is no longer needed. It waits for its turn.
 func (i *instance) close() {
 	i.turn <- struct{}{}

@@ -160,5 +160,7 @@ func one[R sdk.Resource, T any](ctx context.Context, p *pool[R], f func(R) (T, e
 		return none, err
 	}
 	defer done()
-	return f(at.resource)
+	out, err := f(at.resource)
+	at.in.judge(err)
+	return out, err
 }

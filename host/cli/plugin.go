@@ -26,12 +26,12 @@ func pluginCommand(env *Env) *cobra.Command {
 			return usage(fmt.Errorf("no built-in plugin is called %q", args[0]))
 		},
 	}
-	cmd.AddCommand(runCommand())
+	cmd.AddCommand(wasmCommand())
 	return cmd
 }
 
-// runCommand is how the program starts itself to run a module.
-func runCommand() *cobra.Command {
+// wasmCommand is how the program starts itself to run a module.
+func wasmCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "wasm FILE", Short: "Run a driver that is a WASM module (started by the program itself)",
 		Args: cobra.ExactArgs(1), Hidden: true,

@@ -5,11 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/gsyncd/gsyncd-host/config"
 	"github.com/gsyncd/gsyncd-host/config/diag"
@@ -55,12 +55,33 @@ func declare(env *Env, cfg *config.Config) (*plugin.Registry, diag.List) {
 			}
 			d.Path = path
 			d.SHA256, _ = hex.DecodeString(p.SHA256) // its form was checked when it was loaded
+			diags.Add(named(path, p.SourceRange)...)
 			diags.Add(pinned(path, d.SHA256, p.SHA256Range)...)
 			diags.Add(grantable(env, p)...)
 		}
 		reg.Declared = append(reg.Declared, d)
 	}
 	return &reg, diags
+}
+
+// named complains of a WASM module by whose name nobody can tell.
+func named(path string, at diag.Range) diag.List {
+	if strings.HasSuffix(path, ".wasm") || !isModule(path) {
+		return nil
+	}
+	return diag.List{{Summary: fmt.Sprintf("%s is a WASM module, whose name must end in .wasm", path), Detail: "rename it", Subject: at}}
+}
+
+// isModule reports whether a file begins as WASM modules do.
+func isModule(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var magic [4]byte
+	_, err = io.ReadFull(f, magic[:])
+	return err == nil && string(magic[:]) == "\x00asm"
 }
 
 // pinned compares a plugin's file with the checksum that is declared. Who starts
@@ -93,53 +114,26 @@ func sumOf(path string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// grantable complains of grants that name what is not there.
+// grantable complains of grants that name what is not there, each at its place.
 func grantable(env *Env, p *config.Plugin) diag.List {
+	var alone []grant.Config
+	for _, d := range p.Allow.Dirs {
+		alone = append(alone, grant.Config{Dirs: []grant.DirConfig{d}})
+	}
+	for _, o := range p.Allow.HTTP {
+		alone = append(alone, grant.Config{HTTP: []grant.OriginConfig{o}})
+	}
 	var diags diag.List
-	complain := func(i int, hint, format string, args ...any) {
-		diags.Add(diag.Diagnostic{Summary: fmt.Sprintf(format, args...), Detail: hint, Subject: p.AllowRanges[i]})
-	}
-	for i, d := range p.Allow.Dirs {
-		st, err := os.Stat(d.Path)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-			complain(i, "make it, or name another", "the directory %q does not exist", d.Path)
-		case err != nil:
-			complain(i, "", "the directory cannot be allowed: %v", err)
-		case !st.IsDir():
-			complain(i, "allow the directory that the file is in", "%q is not a directory", d.Path)
+	for i := range alone {
+		g, err := alone[i].Resolve(env.lookup)
+		if err == nil {
+			err = g.Reachable()
 		}
-	}
-	for i, o := range p.Allow.HTTP {
-		at := len(p.Allow.Dirs) + i
-		if err := readable(o.CAFile); err != nil {
-			complain(at, "", "ca_file: %v", err)
-		}
-		for _, h := range o.Headers {
-			if err := headerThere(env, h); err != nil {
-				complain(at, "", "header %s: %v", h.Name, err)
-			}
+		if err != nil {
+			diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: p.AllowRanges[i]})
 		}
 	}
 	return diags
-}
-
-func headerThere(env *Env, h grant.Header) error {
-	if h.Env != "" && env.getenv(h.Env) == "" {
-		return fmt.Errorf("the environment variable %q is not set", h.Env)
-	}
-	return readable(h.File)
-}
-
-func readable(path string) error {
-	if path == "" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // startable starts every declared third party's plugin once, so that one that

@@ -30,12 +30,12 @@ func pluginCommand(env *Env) *cobra.Command {
 			return usage(fmt.Errorf("%q is neither a command nor a built-in plugin; %s --help lists the commands", args[0], cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(pluginListCommand(env), pluginDescribeCommand(env), pluginCheckCommand(env), pluginInstallCommand(env), pluginNewCommand(env), pluginPackCommand(env), guestCommand())
+	cmd.AddCommand(pluginListCommand(env), pluginDescribeCommand(env), pluginCheckCommand(env), pluginInstallCommand(env), pluginNewCommand(env), pluginPackCommand(env), wasmCommand())
 	return cmd
 }
 
-// guestCommand is how the program starts itself to run a module.
-func guestCommand() *cobra.Command {
+// wasmCommand is how the program starts itself to run a module.
+func wasmCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "wasm FILE", Short: "Run a driver that is a WASM module (started by the program itself)",
 		Args: cobra.ExactArgs(1), Hidden: true,

@@ -143,6 +143,9 @@ func (f *pluginFlags) file(t *target, path string) error {
 	if _, err := plugin.Find(path, nil); err != nil {
 		return usage(err)
 	}
+	if diags := named(path, diag.Range{}); len(diags) > 0 {
+		return usage(errors.New(diags[0].Summary))
+	}
 	t.declaration = plugin.Declaration{Kind: plugin.KindDriver, Path: path}
 	if found, ok := plugin.ByName(filepath.Base(path)); ok {
 		t.declaration.Kind, t.declaration.Name = found.Kind, found.Name

@@ -62,7 +62,7 @@ func (f *newFlags) write(env *Env, name, dir string) error {
 		return usage(fmt.Errorf("%q is the name of a built-in driver", name))
 	}
 	if f.module == "" {
-		f.module = "example.org/" + name
+		f.module = "example.org/" + strings.ReplaceAll(name, "+", "-") // which cannot be in a module's path
 	}
 	if !moduleRX.MatchString(f.module) {
 		return usage(fmt.Errorf("--module: %q is not the path of a module", f.module))

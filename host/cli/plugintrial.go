@@ -92,7 +92,11 @@ func (c *trial) look(ctx context.Context, sup *plugin.Supervisor, cfg *drivertes
 	if cfg.Existing != (sdk.Address{}) {
 		info, err := c.open(ctx, p.Driver(), cfg.Existing)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", c.out.URL, err)
+			err = fmt.Errorf("open %s: %w", c.out.URL, err)
+			if c.target.declaration.Guest() && sdk.KindOf(err) == sdk.KindPermission {
+				err = fmt.Errorf("%w; here --allow-dir and --allow-http allow it", err)
+			}
+			return err
 		}
 		c.out.Features, c.out.Lacks = features(info.Features)
 		return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmtest"
 	"github.com/gsyncd/gsyncd-host/plugins/file"
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/grant"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
@@ -340,6 +341,12 @@ func TestDeclarations(t *testing.T) {
 		"only a built-in": {{Kind: KindDriver, Name: "x", Path: "/x", SHA256: sum, Isolation: IsolateNone}},
 		"variable name":   {{Kind: KindDriver, Name: "x", Path: "/x", SHA256: sum, Env: []string{"A=b"}}},
 		"negative":        {{Kind: KindDriver, Name: "mem", CallTimeout: -1}},
+		"limits are for":  {{Kind: KindDriver, Name: "x", Path: "/x", SHA256: sum, Trusted: true}},
+		"needs no grants": {{Kind: KindDriver, Name: "mem", Grants: grant.Config{Dirs: []grant.DirConfig{{Path: "/x"}}}}},
+		"neither arg":     {{Kind: KindDriver, Name: "x", Path: "/x.wasm", SHA256: sum, Args: []string{"a"}}},
+		"be a driver":     {{Kind: KindTransfer, Name: "x", Path: "/x.wasm", SHA256: sum}},
+		"up to 4 GiB":     {{Kind: KindDriver, Name: "x", Path: "/x.wasm", SHA256: sum, Limits: Limits{Memory: 5 << 30}}},
+		"write an abs":    {{Kind: KindDriver, Name: "x", Path: "/x.wasm", SHA256: sum, Grants: grant.Config{Dirs: []grant.DirConfig{{Path: "x"}}}}},
 	}
 	for want, declared := range tests {
 		if _, err := New(registry(declared...), Options{}); err == nil || !strings.Contains(err.Error(), want) {

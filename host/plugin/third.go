@@ -80,7 +80,7 @@ func guestError(d *Declaration, err error) error {
 		return err
 	}
 	const prefix = "error: "
-	if i := strings.LastIndex(start.Said, prefix); i >= 0 {
+	if i := strings.Index(start.Said, prefix); i >= 0 {
 		return errors.New(start.Said[i+len(prefix):])
 	}
 	return fmt.Errorf("%s: %w", d.Path, err)

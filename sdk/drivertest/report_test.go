@@ -3,6 +3,7 @@ package drivertest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,6 +191,31 @@ func TestReportOfExisting(t *testing.T) {
 	if after, err := os.Stat(dir); err != nil || !after.ModTime().Equal(before.ModTime()) {
 		t.Errorf("changed: %v", err)
 	}
+}
+
+// TestReportOfLarge does not take in a tree of any size.
+func TestReportOfLarge(t *testing.T) {
+	sent := 0
+	d := &dirDriver{wrap: func(s sdk.Source) sdk.Source {
+		b := &bad{Source: s}
+		b.scan = func(_ context.Context, _ sdk.ScanRequest, sink sdk.ScanSink) error {
+			err := sink.BeginDir(0, &sdk.Entry{Name: ".", Type: sdk.TypeDir, ID: sdk.FileID{Ino: 1}})
+			for sent = 0; err == nil && sent < 1e6; sent++ {
+				err = sink.Entry(&sdk.Entry{Name: fmt.Sprintf("%07d", sent), Type: sdk.TypeSymlink, Target: "x"})
+			}
+			return err
+		}
+		return b
+	}}
+	cfg := Config{
+		New:      func() sdk.Driver { return d },
+		Existing: sdk.Address{Scheme: "dir", Rest: t.TempDir()}, Only: []string{"WalkTwice"},
+	}
+	Report(t.Context(), cfg, func(r Result) {
+		if diff := cmp.Diff([]string{"looked at the first 5000 entries only"}, r.Notes); r.Outcome != Passed || diff != "" || sent > walkEntries+1 {
+			t.Errorf("%s, %d entries taken\n%s", r.Outcome, sent, diff)
+		}
+	})
 }
 
 // TestReportOfBad breaks one rule at a time; the check of that rule must notice.

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -112,10 +113,12 @@ func walk(t T, r sdk.Resource) (out []walked, all bool) {
 	all = true
 	next := []sdk.Path{sdk.Root}
 	known := map[sdk.Path]sdk.Entry{}
-	for len(next) > 0 {
+	for all && len(next) > 0 {
 		dirs := next[:min(len(next), sdk.MaxBatch)]
 		next = next[len(dirs):]
-		for i, l := range scan(t, r, sdk.FieldTarget|sdk.FieldXattrs, dirs...) {
+		var found []listing
+		found, all = scanSome(t, r, walkEntries-len(out), dirs)
+		for i, l := range found {
 			if l.err != nil {
 				if l.err.Kind != sdk.KindPermission {
 					t.Errorf("list %q: %v", dirs[i], l.err)
@@ -126,9 +129,6 @@ func walk(t T, r sdk.Resource) (out []walked, all bool) {
 				t.Errorf("directory %q says of itself that it is %v, and its parent that it is %v", dirs[i], l.self.ID, e.ID)
 			}
 			for _, e := range l.entries {
-				if len(out) == walkEntries {
-					return out, false
-				}
 				p := dirs[i].Join(e.Name)
 				out = append(out, walked{p, e})
 				if e.Type == sdk.TypeDir && !e.Mount {
@@ -139,6 +139,33 @@ func walk(t T, r sdk.Resource) (out []walked, all bool) {
 		}
 	}
 	return out, all
+}
+
+// scanSome lists directories as far as they have up to most entries; all reports
+// whether they have no more.
+func scanSome(t T, r sdk.Resource, most int, dirs []sdk.Path) (found []listing, all bool) {
+	t.Helper()
+	enough := errors.New("the walk has seen enough")
+	rec := newRecorder(len(dirs))
+	rec.onEntry = func(*sdk.Entry) error {
+		if most--; most < 0 {
+			l := &rec.dirs[rec.open]
+			l.entries = l.entries[:len(l.entries)-1]
+			return enough
+		}
+		return nil
+	}
+	err := r.Scan(t.Context(), sdk.ScanRequest{Dirs: dirs, Fields: sdk.FieldTarget | sdk.FieldXattrs}, rec)
+	if errors.Is(err, enough) {
+		return rec.dirs[:rec.next+1], false
+	}
+	if err != nil {
+		t.Fatalf("scan: %v", err)
+	}
+	if rec.next != len(dirs) {
+		t.Fatalf("scan ended after %d of %d directories", rec.next, len(dirs))
+	}
+	return rec.dirs, true
 }
 
 // first gives the path of the first entry of a type.

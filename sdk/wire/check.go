@@ -132,3 +132,13 @@ func MetaSize(m *sdk.Meta) int {
 	}
 	return n
 }
+
+// ValidMarkKey reports whether key can name a mirror in marks, or is empty.
+func ValidMarkKey(key string) bool {
+	for i := range len(key) {
+		if c := key[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(key) <= 32
+}

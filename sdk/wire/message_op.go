@@ -96,11 +96,12 @@ func (c *Cursor) op(o *sdk.Op) (err error) {
 	return CheckOp(o)
 }
 
-const lostKnown = sdk.LostOwner | sdk.LostPerm | sdk.LostXattrs | sdk.LostACL | sdk.LostMtime
+// LostKnown are all bits of an [sdk.Lost].
+const LostKnown = sdk.LostOwner | sdk.LostPerm | sdk.LostXattrs | sdk.LostACL | sdk.LostMtime
 
 // AppendResult appends the outcome of one operation.
 func AppendResult(b []byte, r sdk.OpResult) []byte {
-	b = append(b, byte(r.Lost&lostKnown))
+	b = append(b, byte(r.Lost&LostKnown))
 	if r.Err == nil {
 		return append(b, 0)
 	}
@@ -114,7 +115,7 @@ func (c *Cursor) Result() (sdk.OpResult, error) {
 	if c.bad {
 		return r, errShort
 	}
-	if r.Lost&^lostKnown != 0 || failed > 1 {
+	if r.Lost&^LostKnown != 0 || failed > 1 {
 		return r, fmt.Errorf("result %#x is not known", r.Lost)
 	}
 	if failed == 1 {

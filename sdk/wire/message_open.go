@@ -44,6 +44,8 @@ func DecodeOpen(b []byte) (sdk.OpenRequest, error) {
 		return req, fmt.Errorf("role %d is not known", req.Role)
 	case strings.IndexByte(req.Address.Rest, 0) >= 0:
 		return req, errors.New("NUL in the address")
+	case !ValidMarkKey(req.MarkKey):
+		return req, fmt.Errorf("mark key %q", req.MarkKey)
 	}
 	return req, c.Done()
 }

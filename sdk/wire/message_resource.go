@@ -72,7 +72,8 @@ func (c *Cursor) native() sdk.NativeXTime {
 	return sdk.NativeXTime{}
 }
 
-const fieldsKnown = sdk.FieldTarget | sdk.FieldXattrs | sdk.FieldMark | sdk.FieldNative | sdk.FieldEntryNative
+// FieldsKnown are all bits of an [sdk.Fields].
+const FieldsKnown = sdk.FieldTarget | sdk.FieldXattrs | sdk.FieldMark | sdk.FieldNative | sdk.FieldEntryNative
 
 // AppendPaths appends a list of paths, of at most sdk.MaxBatch, with the fields
 // that are wanted of what is there.
@@ -95,7 +96,7 @@ func AppendPaths(b []byte, fields sdk.Fields, paths []sdk.Path) ([]byte, error) 
 func (c *Cursor) Paths() (sdk.Fields, []sdk.Path, error) {
 	fields := sdk.Fields(c.U8())
 	n := c.count(int(c.U16()), 2)
-	if n > sdk.MaxBatch || fields&^fieldsKnown != 0 {
+	if n > sdk.MaxBatch || fields&^FieldsKnown != 0 {
 		return 0, nil, fmt.Errorf("%d paths, fields %#x", n, fields)
 	}
 	out := make([]sdk.Path, n)

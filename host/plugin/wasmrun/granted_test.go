@@ -35,7 +35,7 @@ func TestConformance(t *testing.T) {
 	drivertest.Run(t, drivertest.Config{
 		New: func() sdk.Driver { return d },
 		NewTree: func(t drivertest.T) drivertest.Tree {
-			dir, err := os.MkdirTemp(base, "tree") //nolint:usetesting // it must lie in what is granted
+			dir, err := os.MkdirTemp(base, "tree") //nolint:usetesting // it lies in the granted directory
 			if err != nil {
 				t.Fatal(err)
 			}

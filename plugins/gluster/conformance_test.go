@@ -39,7 +39,7 @@ func TestDriver(t *testing.T) {
 				Scale:    4,
 			}
 			if layout == glusterlab.One { // the process is the same for all
-				cfg.Launch = func(drivertest.T) sdk.Driver { _, d := launch(t, run); return d }
+				cfg.Launch = func(t drivertest.T) sdk.Driver { _, d := launch(t, run); return d }
 			} else {
 				cfg.Scale, cfg.Only = 20, byLayout
 				cfg.New = func() sdk.Driver { return gluster.In(run, nil) }

@@ -43,7 +43,7 @@ func must(t drivertest.T, err error) {
 }
 
 // launch starts the driver as a process.
-func launch(t *testing.T, runDir string) (*process.Process, sdk.Driver) {
+func launch(t drivertest.T, runDir string) (*process.Process, sdk.Driver) {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)

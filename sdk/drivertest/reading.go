@@ -257,7 +257,7 @@ func usable(t T, src sdk.Source) {
 
 func testLargeRequests(t T, s *suite) {
 	_, src := s.sample(t)
-	const n = 2500
+	n := max(s.many(2500), sdk.MaxBatch+2) // an even number
 	many := slices.Repeat([]sdk.Path{sdk.Root, absent(sdk.Root)}, n/2)
 	out, err := src.Stat(t.Context(), many, 0)
 	must(t, err)

@@ -37,13 +37,19 @@ func (g *Guests) Module(t testing.TB, pkg string) string {
 		return path
 	}
 	path := filepath.Join(g.dir, filepath.Base(pkg)+".driver.wasm")
+	Build(t, pkg, path)
+	g.paths[pkg] = path
+	return path
+}
+
+// Build builds a package as a guest, which is written to path.
+func Build(t testing.TB, pkg, path string) {
+	t.Helper()
 	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", path, pkg)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", pkg, err, out)
 	}
-	g.paths[pkg] = path
-	return path
 }
 
 // CacheDir is where what was compiled is kept during the run.

@@ -17,8 +17,9 @@ import (
 func TestGuestWithProblems(t *testing.T) {
 	t.Parallel()
 	pl := newPlace(t)
-	module := filepath.Join(pl.dir, "clumsy.wasm")
-	wasmtest.Build(t, "github.com/gsyncd/gsyncd-host/host/plugin/wasmrun/testdata/clumsy", module)
+	guests := wasmtest.New(t)
+	module := guests.Module(t, "github.com/gsyncd/gsyncd-host/host/plugin/wasmrun/testdata/clumsy")
+	pl.environ = append(pl.environ, "XDG_CACHE_HOME="+guests.CacheHome())
 	data, err := os.ReadFile(module)
 	if err != nil {
 		t.Fatal(err)

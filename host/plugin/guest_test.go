@@ -5,9 +5,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmrun"
@@ -45,7 +48,7 @@ func TestGuest(t *testing.T) {
 		Dirs: []grant.DirConfig{{Path: dir}},
 		HTTP: []grant.OriginConfig{{URL: "https://example.test", Headers: []grant.Header{{Name: "X-Key", Env: "SECRET"}}}},
 	}
-	s := supervisor(t, registry(d), Options{Environ: []string{"HOME=" + t.TempDir(), "SECRET=hush"}})
+	s := supervisor(t, registry(d), Options{Environ: []string{"XDG_CACHE_HOME=" + guests.CacheHome(), "SECRET=hush"}})
 	p, err := s.Start(t.Context(), KindDriver, "granted", "")
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +58,10 @@ func TestGuest(t *testing.T) {
 		if err != nil || bytes.Contains(text, []byte("hush")) || bytes.Contains(text, []byte(dir)) {
 			t.Errorf("%s %q, %v", name, text, err)
 		}
+	}
+	limits, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "limits"))
+	if err != nil || regexp.MustCompile(`Max data size +unlimited`).Match(limits) {
+		t.Errorf("limits %s, %v", limits, err)
 	}
 	src, err := p.Driver().OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "granted", Rest: dir}, Config: schema.Values{"jobs": int64(1)}})
 	if err != nil {
@@ -72,17 +79,18 @@ func TestGuest(t *testing.T) {
 // What is wrong with a module is said in one clear line.
 func TestBadGuests(t *testing.T) {
 	made := func(m wasmtest.Module) string { return written(t, "x.wasm", m.Assemble()) }
-	good := guests.Module(t, grantedExample)
-	data, err := os.ReadFile(good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	packed := func(d sdk.Descriptor) string {
+	describes := func(d sdk.Descriptor) []byte {
 		text, err := wire.AppendManifest(nil, d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := wasmfile.Pack(data, text)
+		return text
+	}
+	said := describes(sdk.Descriptor{Name: "granted", Version: "1", Schemes: []string{"granted"}, Roles: []sdk.Role{sdk.Primary}})
+	module := wasmtest.Module{Version: 1, Answer: append([]byte{0}, said...)}
+	good := made(module)
+	packed := func(d sdk.Descriptor) string {
+		out, err := wasmfile.Pack(module.Assemble(), describes(d))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +131,7 @@ func TestBadGuests(t *testing.T) {
 			if test.edit != nil {
 				test.edit(&d)
 			}
-			s := supervisor(t, registry(d), Options{Environ: []string{"HOME=" + guests.CacheDir()}})
+			s := supervisor(t, registry(d), Options{Environ: []string{"XDG_CACHE_HOME=" + guests.CacheHome()}})
 			_, err := s.Start(t.Context(), KindDriver, d.Name, "")
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.ContainsAny(err.Error(), "\n") || strings.Contains(err.Error(), "go-plugin") {
 				t.Errorf("error %v", err)
@@ -134,14 +142,19 @@ func TestBadGuests(t *testing.T) {
 
 // A manifest that the module itself gave is believed.
 func TestPackedGuest(t *testing.T) {
-	f, err := wasmfile.Read(guests.Module(t, grantedExample), nil)
+	said := sdk.Descriptor{Name: "tiny", Version: "1", Schemes: []string{"tiny"}, Roles: []sdk.Role{sdk.Primary, sdk.Secondary}, Schema: schema.Schema{{Name: "jobs", Type: schema.Count, Default: int64(2)}}}
+	text, err := wire.AppendManifest([]byte{0}, said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := wasmfile.Read(written(t, "tiny.wasm", wasmtest.Module{Version: 1, Answer: text}.Assemble()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, found, err := f.Manifest(); found || err != nil {
 		t.Fatal(found, err)
 	}
-	text, err := wasmrun.Manifest(t.Context(), f, wasmrun.Config{CacheDir: guests.CacheDir()}, slog.New(slog.DiscardHandler))
+	text, err = wasmrun.Manifest(t.Context(), f, wasmrun.Config{CacheDir: guests.CacheDir()}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,11 +168,11 @@ func TestPackedGuest(t *testing.T) {
 		}
 	}
 	desc, found, err := f.Manifest()
-	if err != nil || !found || desc.Name != "granted" || len(desc.Roles) != 2 || desc.Schema.Attribute("jobs").Default != int64(2) {
-		t.Errorf("%+v %v %v", desc, found, err)
+	if diff := cmp.Diff(said, desc); diff != "" || !found || err != nil {
+		t.Error(diff, found, err)
 	}
-	s := supervisor(t, registry(guest(t, "granted", f.Path)), Options{Environ: []string{"HOME=" + guests.CacheDir()}})
-	if _, err := s.Start(t.Context(), KindDriver, "granted", ""); err != nil {
+	s := supervisor(t, registry(guest(t, "tiny", f.Path)), Options{Environ: []string{"XDG_CACHE_HOME=" + guests.CacheHome()}})
+	if _, err := s.Start(t.Context(), KindDriver, "tiny", ""); err != nil {
 		t.Error(err)
 	}
 }

@@ -60,7 +60,7 @@ type Declaration struct {
 	// Env names variables that are passed on beside those that always are.
 	Env          []string
 	Isolation    Isolation
-	StartTimeout time.Duration // 0: 10 seconds
+	StartTimeout time.Duration // 0: 10 seconds, and a minute for a guest, which may have to be compiled
 	CallTimeout  time.Duration // 0: as process.Timeouts says
 	// Limits hold a guest; a process has none but the timeouts above.
 	Limits Limits

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmrun"
@@ -35,11 +36,19 @@ func (s *Supervisor) third(c *process.Command, d *Declaration) error {
 		return err
 	}
 	c.Args = []string{"plugin", "wasm", d.Path}
+	c.Env = environ(s.options.Environ, []string{"XDG_CACHE_HOME"}) // for what is compiled
+	if c.StartTimeout <= 0 {
+		c.StartTimeout = compileTime
+	}
 	c.Handout, err = wasmrun.Config{
 		SHA256: d.SHA256, Memory: d.Limits.Memory, CallTimeout: d.Limits.CallTimeout, Trusted: d.Trusted, Grants: granted,
 	}.Marshal()
 	return err
 }
+
+// compileTime is how long a guest may take to start: at its first start it is
+// compiled, which takes a second or two where nothing else is done.
+const compileTime = time.Minute
 
 // checkModule refuses, with a clear word and before anything is started, what the
 // runner would refuse.

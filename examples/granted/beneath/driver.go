@@ -13,6 +13,7 @@ import (
 const (
 	attrCrossMounts = "cross_mounts"
 	attrJobs        = "jobs"
+	attrHide        = "hide"
 )
 
 // driver does by handle what the driver of files does by path.
@@ -35,6 +36,7 @@ func (*driver) Describe() sdk.Descriptor {
 		Schema: schema.Schema{
 			{Name: attrCrossMounts, Type: schema.Bool, Default: false, Doc: "Go on below directories where another filesystem is mounted."},
 			{Name: attrJobs, Type: schema.Count, Default: int64(2), Doc: "How many directories are listed at once."},
+			{Name: attrHide, Type: schema.Strings, Doc: "Ends of the names of files that a primary does not show."},
 		},
 	}
 }
@@ -75,7 +77,11 @@ func (d *driver) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Sourc
 	if err != nil {
 		return nil, err
 	}
-	return dir.Source(ctx, path, options(req))
+	src, err := dir.Source(ctx, path, options(req))
+	if hide := req.Config.Strings(attrHide); err == nil && len(hide) > 0 {
+		return &hiding{Source: src, suffixes: hide}, nil
+	}
+	return src, err
 }
 
 // OpenTarget implements [sdk.Driver].

@@ -22,6 +22,9 @@ import (
 // any more. Ending it costs its instance.
 const cancelGrace = time.Second
 
+// startTime is how long a guest may take to be ready, if it has not more for a call.
+const startTime = 30 * time.Second
+
 // instance is a guest with its own memory. It is for concurrent calls, which take
 // turns.
 type instance struct {
@@ -63,7 +66,7 @@ func (e *engine) newInstance(ctx context.Context) (*instance, error) {
 		WithNanosleep(i.sleep)
 	i.turn <- struct{}{}
 	defer func() { <-i.turn }()
-	err := i.run(ctx, "start", func(ctx context.Context) (err error) {
+	err := i.run(ctx, "start", max(startTime, e.config.CallTimeout), func(ctx context.Context) (err error) {
 		if i.module, err = e.runtime.InstantiateModule(ctx, e.module, conf); err != nil {
 			return err
 		}
@@ -122,7 +125,7 @@ func (i *instance) exchange(ctx context.Context, m wasm.Method, request []byte) 
 	if len(request) > wasm.MaxMessage {
 		return nil, &sdk.Error{Kind: sdk.KindInput, Op: "call", Msg: fmt.Sprintf("a request of %d bytes is too long", len(request))}
 	}
-	err = i.run(ctx, "call", func(ctx context.Context) error {
+	err = i.run(ctx, "call", i.engine.config.CallTimeout, func(ctx context.Context) error {
 		var at uint64
 		if len(request) > 0 {
 			place, err := i.alloc.Call(ctx, uint64(len(request)))
@@ -157,8 +160,8 @@ func rogue(text string) *sdk.Error {
 }
 
 // run runs the guest within its budget. After an error it is discarded.
-func (i *instance) run(ctx context.Context, op string, f func(context.Context) error) error {
-	work, b := startBudget(context.WithValue(context.Background(), instanceKey{}, i), i.engine.config.CallTimeout)
+func (i *instance) run(ctx context.Context, op string, limit time.Duration, f func(context.Context) error) error {
+	work, b := startBudget(context.WithValue(context.Background(), instanceKey{}, i), limit)
 	i.budget, i.caller, i.work = b, ctx, work
 	undo := context.AfterFunc(ctx, func() { b.shorten(cancelGrace) })
 	i.stderr.first = ""
@@ -169,7 +172,7 @@ func (i *instance) run(ctx context.Context, op string, f func(context.Context) e
 	if err == nil {
 		return nil
 	}
-	fault := i.explain(ctx, op, err, late)
+	fault := i.explain(ctx, op, err, late, limit)
 	i.discard(fault)
 	if late && ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", op, ctx.Err())
@@ -178,7 +181,7 @@ func (i *instance) run(ctx context.Context, op string, f func(context.Context) e
 }
 
 // explain says why a guest failed.
-func (i *instance) explain(ctx context.Context, op string, err error, late bool) *sdk.Error {
+func (i *instance) explain(ctx context.Context, op string, err error, late bool, limit time.Duration) *sdk.Error {
 	said := i.stderr.reset()
 	var own *sdk.Error
 	var exit *sys.ExitError
@@ -188,7 +191,7 @@ func (i *instance) explain(ctx context.Context, op string, err error, late bool)
 	case late && ctx.Err() != nil:
 		return &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: "the guest did not end a call that was given up"}
 	case late:
-		return &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: fmt.Sprintf("the guest did not answer within %s", i.engine.config.CallTimeout)}
+		return &sdk.Error{Kind: sdk.KindTransient, Op: op, Msg: fmt.Sprintf("the guest did not answer within %s", limit)}
 	case errors.As(err, &exit):
 		err = fmt.Errorf("it ended itself with status %d", exit.ExitCode())
 	default:

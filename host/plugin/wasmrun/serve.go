@@ -24,6 +24,9 @@ func Serve(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := limitProcess(c.withDefaults().Memory); err != nil {
+		return err
+	}
 	f, err := wasmfile.Read(path, c.SHA256)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ type Module struct {
 	Wrong   string    // the exported function that takes nothing and returns nothing
 	Version byte      // what gsyncd_abi_version returns
 	Import  [2]string // module and name of a function that it imports
+	Answer  []byte    // to every call; nil: a trap
 }
 
 // Types of functions, by their place in the type section.
@@ -22,7 +23,10 @@ const (
 	typeCall           // (i32, i32, i32) -> i64
 )
 
-// Assemble makes the module. Its gsyncd_call traps.
+// answerAt is where the answer lies in memory.
+const answerAt = 1024
+
+// Assemble makes the module.
 func (m Module) Assemble() []byte {
 	const i32, i64 = 0x7f, 0x7e
 	out := []byte("\x00asm\x01\x00\x00\x00")
@@ -37,6 +41,9 @@ func (m Module) Assemble() []byte {
 		{0x41, m.Version, 0x0b}, // i32.const
 		{0x41, 16, 0x0b},        // i32.const
 		{0x00, 0x0b},            // unreachable
+	}
+	if m.Answer != nil {
+		bodies[2] = append(signed([]byte{0x42}, answerAt<<32|int64(len(m.Answer))), 0x0b) // i64.const
 	}
 	names := []string{"gsyncd_abi_version", "gsyncd_alloc", "gsyncd_call"}
 	var types, exports, codes [][]byte
@@ -57,7 +64,12 @@ func (m Module) Assemble() []byte {
 	out = section(out, 3, vector(types...))
 	out = section(out, 5, vector([]byte{0, 1})) // one page
 	out = section(out, 7, vector(exports...))
-	return section(out, 10, vector(codes...))
+	out = section(out, 10, vector(codes...))
+	if m.Answer == nil {
+		return out
+	}
+	at := append(signed([]byte{0, 0x41}, answerAt), 0x0b) // in memory 0, at i32.const
+	return section(out, 11, vector(slices.Concat(at, name(string(m.Answer)))))
 }
 
 func section(out []byte, id byte, body []byte) []byte {
@@ -68,6 +80,18 @@ func section(out []byte, id byte, body []byte) []byte {
 
 func vector(items ...[]byte) []byte {
 	return append(binary.AppendUvarint(nil, uint64(len(items))), slices.Concat(items...)...)
+}
+
+// signed appends a number in LEB128.
+func signed(b []byte, n int64) []byte {
+	for {
+		low := byte(n & 0x7f)
+		n >>= 7
+		if n == 0 && low&0x40 == 0 || n == -1 && low&0x40 != 0 {
+			return append(b, low)
+		}
+		b = append(b, low|0x80)
+	}
 }
 
 func name(s string) []byte { return append(binary.AppendUvarint(nil, uint64(len(s))), s...) }

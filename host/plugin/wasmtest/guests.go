@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+const precompile = "github.com/gsyncd/gsyncd-host/host/plugin/wasmrun/testdata/precompile"
+
 // Guests are the modules of a test run. Its methods may be called concurrently.
 type Guests struct {
 	dir   string
@@ -28,7 +30,11 @@ func Run(run func(*Guests) int) int {
 	return run(&Guests{dir: dir, paths: map[string]string{}})
 }
 
-// Module builds a package as a guest and returns the module's path.
+// New returns guests of one test.
+func New(t testing.TB) *Guests { return &Guests{dir: t.TempDir(), paths: map[string]string{}} }
+
+// Module builds a package as a guest, compiles it into the cache, and returns the
+// module's path.
 func (g *Guests) Module(t testing.TB, pkg string) string {
 	t.Helper()
 	g.mu.Lock()
@@ -37,14 +43,32 @@ func (g *Guests) Module(t testing.TB, pkg string) string {
 		return path
 	}
 	path := filepath.Join(g.dir, filepath.Base(pkg)+".driver.wasm")
-	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", path, pkg)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	command(t, []string{"GOOS=wasip1", "GOARCH=wasm"}, "go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", path, pkg)
+	helper := filepath.Join(g.dir, "precompile")
+	if g.paths[precompile] == "" {
+		command(t, nil, "go", "build", "-o", helper, precompile)
+		g.paths[precompile] = helper
 	}
+	if err := os.MkdirAll(g.CacheDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	command(t, nil, helper, path, g.CacheDir())
 	g.paths[pkg] = path
 	return path
 }
 
-// CacheDir is where what was compiled is kept during the run.
-func (g *Guests) CacheDir() string { return filepath.Join(g.dir, "cache") }
+// CacheDir is where what was compiled is kept during the run, as a runner finds it
+// with CacheHome as $XDG_CACHE_HOME.
+func (g *Guests) CacheDir() string { return filepath.Join(g.CacheHome(), "gsyncd-host", "wasm") }
+
+// CacheHome is the directory of the user's cache during the run.
+func (g *Guests) CacheHome() string { return filepath.Join(g.dir, "cache") }
+
+func command(t testing.TB, env []string, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+}

@@ -90,7 +90,7 @@ type tree struct {
 func (*tree) Info() sdk.Info { return sdk.Info{} }
 
 func (*tree) Identity(context.Context) (sdk.Identity, error) {
-	return sdk.Identity{Filesystem: "clumsy:1", Root: sdk.FileID{Ino: 1}}, nil
+	return sdk.Identity{Filesystem: "clumsy:1", Root: sdk.FileID{Ino: 1, Gen: 1}}, nil
 }
 
 func (*tree) Close() error { return nil }

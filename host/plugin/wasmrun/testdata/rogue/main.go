@@ -84,8 +84,6 @@ func piece() uint64 {
 	switch dir {
 	case "dotdot":
 		rows = bytes.Replace(rows, []byte("\x02ab"), []byte("\x02.."), 1)
-	case "slash":
-		rows = bytes.Replace(rows, []byte("\x02ab"), []byte("\x02a/"), 1)
 	case "unsorted":
 		rows = bytes.Replace(rows, []byte("\x02ab"), []byte("\x02zz"), 1)
 	case "garbage":
@@ -105,8 +103,6 @@ func piece() uint64 {
 	case "empty":
 		answer = answer[:0]
 		return result()
-	case "no-status":
-		answer[0] = 7
 	case "bad-error":
 		answer = append(answer[:0], 1, 99)
 		return result()

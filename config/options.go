@@ -15,6 +15,9 @@ type Options struct {
 	// Transfers are the names of the built-in transfer methods that are
 	// plugins. "auto" and "stream" need not be named.
 	Transfers []string
+	// Installed gives the file of a driver for a scheme that is there and not
+	// declared, or ""; it is for hints. nil: none is.
+	Installed func(scheme string) string
 	// EvalSymlinks resolves a path (filepath.EvalSymlinks); nil: paths are
 	// compared as they are.
 	EvalSymlinks func(path string) (string, error)

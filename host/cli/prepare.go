@@ -41,6 +41,15 @@ func (f *configFlags) options(env *Env) config.Options {
 		Schemes:      slices.Sorted(maps.Keys(env.Plugins.Drivers)),
 		Transfers:    slices.Sorted(maps.Keys(env.Plugins.Transfers)),
 		EvalSymlinks: evalSymlinks,
+		Installed: func(scheme string) string {
+			found, _ := plugin.List(pluginDirs(env, &config.Config{})) // it is for a hint alone
+			for _, f := range found {
+				if f.Kind == plugin.KindDriver && f.Name == scheme {
+					return f.Path
+				}
+			}
+			return ""
+		},
 	}
 }
 

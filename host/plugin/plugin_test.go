@@ -93,7 +93,12 @@ type tell struct{}
 
 func (*tell) Info() sdk.Info { return sdk.Info{} }
 func (*tell) Identity(context.Context) (sdk.Identity, error) {
-	return sdk.Identity{Filesystem: strings.Join(os.Environ(), "\n")}, nil
+	said := os.Environ()
+	dirs, err := grant.Given().Dirs()
+	for _, d := range dirs {
+		said = append(said, fmt.Sprint("granted ", d.Path(), " ", d.Writable()))
+	}
+	return sdk.Identity{Filesystem: strings.Join(said, "\n")}, err
 }
 func (*tell) Scan(context.Context, sdk.ScanRequest, sdk.ScanSink) error { return nil }
 func (*tell) Stat(context.Context, []sdk.Path, sdk.Fields) ([]sdk.Entry, error) {
@@ -294,7 +299,8 @@ func TestInside(t *testing.T) {
 
 func TestThirdParty(t *testing.T) {
 	path, sum := third(t)
-	other := Declaration{Kind: KindDriver, Name: "other", Path: path, Args: []string{"third", "other"}, SHA256: sum, Env: []string{"MINE"}}
+	other := Declaration{Kind: KindDriver, Name: "other", Path: path, Args: []string{"third", "other"}, SHA256: sum, Env: []string{"MINE"},
+		Grants: grant.Config{Dirs: []grant.DirConfig{{Path: filepath.Dir(path), Write: true}}}}
 	liar := Declaration{Kind: KindDriver, Name: "liar", Path: path, Args: []string{"third", "somebody"}, SHA256: sum}
 	forged := Declaration{Kind: KindDriver, Name: "forged", Path: path, SHA256: make([]byte, 32)}
 	s := supervisor(t, registry(other, liar, forged), Options{Environ: []string{"MINE=2"}})
@@ -302,7 +308,7 @@ func TestThirdParty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id, err := open(t, p).Identity(t.Context()); err != nil || !strings.Contains(id.Filesystem, "MINE=2") {
+	if id, err := open(t, p).Identity(t.Context()); err != nil || !strings.Contains(id.Filesystem, "MINE=2") || !strings.Contains(id.Filesystem, "granted "+filepath.Dir(path)+" true") {
 		t.Errorf("environment %q: %v", id.Filesystem, err)
 	}
 	schemes, err := s.Schemes(t.Context())

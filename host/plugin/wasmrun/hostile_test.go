@@ -33,8 +33,11 @@ func (l *logs) String() string {
 	return l.b.String()
 }
 
-// run runs a guest of testdata with little memory.
-func run(t testing.TB, name string, out *logs, callTimeout time.Duration) *Driver {
+// run runs a guest of testdata with little memory and time enough.
+func run(t testing.TB, name string, out *logs) *Driver { return runFor(t, name, out, time.Minute) }
+
+// runFor is run with another bound on each answer.
+func runFor(t testing.TB, name string, out *logs, callTimeout time.Duration) *Driver {
 	t.Helper()
 	c := Config{Memory: 32 << 20, CallTimeout: callTimeout, CacheDir: guests.CacheDir()}
 	d, err := New(t.Context(), read(t, guests.Module(t, testdata+name)), c, slog.New(slog.NewTextHandler(out, nil)))
@@ -90,7 +93,7 @@ func (r *rows) EndFile(i int, _ *sdk.Entry, err *sdk.Error) error { return r.End
 func TestGuestFails(t *testing.T) {
 	out := &logs{}
 	open := func(callTimeout time.Duration) sdk.Source {
-		src, err := run(t, "clumsy", out, callTimeout).OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "clumsy", Rest: "a,b"}})
+		src, err := runFor(t, "clumsy", out, callTimeout).OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "clumsy", Rest: "a,b"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +141,7 @@ func TestGuestFails(t *testing.T) {
 
 // A guest that fails at a file costs that file.
 func TestReadFails(t *testing.T) {
-	d := run(t, "clumsy", &logs{}, time.Minute)
+	d := run(t, "clumsy", &logs{})
 	src, err := d.OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "clumsy"}})
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +159,7 @@ func TestReadFails(t *testing.T) {
 // A guest that talks without end is heard for a while.
 func TestGuestTalks(t *testing.T) {
 	out := &logs{}
-	d := run(t, "clumsy", out, time.Minute)
+	d := run(t, "clumsy", out)
 	src, err := d.OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "clumsy"}})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +178,7 @@ func TestGuestTalks(t *testing.T) {
 // When the guest of a target fails, nobody knows what was done: it is gone, and can
 // be opened anew.
 func TestTargetFails(t *testing.T) {
-	d := run(t, "clumsy", &logs{}, time.Minute)
+	d := run(t, "clumsy", &logs{})
 	open := func() sdk.Target {
 		dst, err := d.OpenTarget(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "clumsy"}, MarkKey: "k"})
 		if err != nil {
@@ -204,7 +207,7 @@ func TestTargetFails(t *testing.T) {
 
 // A guest that cannot even be opened says why.
 func TestOpenFails(t *testing.T) {
-	d := run(t, "clumsy", &logs{}, time.Minute)
+	d := run(t, "clumsy", &logs{})
 	for range 2 {
 		_, err := d.OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "clumsy", Rest: "panic"}})
 		var e *sdk.Error
@@ -217,7 +220,7 @@ func TestOpenFails(t *testing.T) {
 // Answers that break the rules are refused, and cost the directory that they are
 // about.
 func TestRogueAnswers(t *testing.T) {
-	d := run(t, "rogue", &logs{}, time.Minute)
+	d := run(t, "rogue", &logs{})
 	src, err := d.OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "rogue"}})
 	if err != nil {
 		t.Fatal(err)

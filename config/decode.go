@@ -26,6 +26,14 @@ type content struct {
 	blocks []*hclsyntax.Block
 }
 
+// place is where an argument's value is, or else other.
+func (c *content) place(name string, other diag.Range) diag.Range {
+	if expr := c.exprs[name]; expr != nil {
+		return diag.FromHCL(expr.Range())
+	}
+	return other
+}
+
 // decode reads a body. A wrong value counts as absent, but is not reported as
 // missing.
 func (s *scope) decode(body *hclsyntax.Body, l layout) (content, diag.List) {

@@ -64,7 +64,7 @@ func (l *loader) declarations(bodies []*hclsyntax.Body) {
 		l.mirror(b)
 	}
 	l.sharedSecondaries()
-	if len(blocks["mirror"]) == 0 && !l.diags.HasErrors() {
+	if len(blocks["mirror"]) == 0 && !l.opts.PluginsOnly && !l.diags.HasErrors() {
 		l.none()
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/config"
 	"github.com/gsyncd/gsyncd-host/config/diag"
 	"github.com/gsyncd/gsyncd-host/config/resurl"
+	"github.com/gsyncd/gsyncd-host/sdk/grant"
 )
 
 // places leaves out of a comparison where things were read and how.
@@ -25,7 +26,7 @@ var places = cmp.Options{
 }
 
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl", "remote.hcl", "gluster.hcl"} {
+	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl", "guest.hcl", "remote.hcl", "gluster.hcl"} {
 		opts := options("../examples/" + name)
 		opts.Schemes = append(opts.Schemes, "ssh", "gluster")
 		cfg := load(t, opts)
@@ -92,6 +93,28 @@ func TestFull(t *testing.T) {
 	}
 	if d := cmp.Diff(want, cfg, places); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestGuest(t *testing.T) {
+	got := load(t, options("../examples/guest.hcl")).Plugins
+	want := []*config.Plugin{{
+		Kind: config.DriverPlugin, Name: "zip", Source: "zip.driver.wasm", SHA256: strings.Repeat("0123456789abcdef", 4),
+		Limits: config.PluginLimits{Memory: 64 << 20, CallTimeout: 30 * time.Second},
+		Allow: grant.Config{
+			Dirs: []grant.DirConfig{{Path: "/srv/archives"}},
+			HTTP: []grant.OriginConfig{{
+				URL: "https://archives.example.com/zip/", CAFile: "/etc/gsyncd-host/archives-ca.pem",
+				Headers: []grant.Header{{Name: "Authorization", Prefix: "Bearer ", Env: "ARCHIVES_TOKEN"}},
+			}},
+		},
+		AllowRanges: make([]diag.Range, 2),
+	}}
+	if d := cmp.Diff(want, got, places); d != "" {
+		t.Error(d)
+	}
+	if lines := []int{got[0].AllowRanges[0].Start.Line, got[0].AllowRanges[1].Start.Line}; lines[0] != 17 || lines[1] != 23 || !got[0].Guest() {
+		t.Errorf("grants on lines %v", lines)
 	}
 }
 

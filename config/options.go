@@ -4,6 +4,8 @@ package config
 type Options struct {
 	// Path is a file, or a directory whose *.hcl files are read together.
 	Path string
+	// PluginsOnly: it does not matter if no mirror is declared.
+	PluginsOnly bool
 	// Vars holds values of variables, which go before their defaults.
 	Vars map[string]string
 	// Env looks up environment variables; nil: none is set.
@@ -13,6 +15,9 @@ type Options struct {
 	// Transfers are the names of the built-in transfer methods that are
 	// plugins. "auto" and "stream" need not be named.
 	Transfers []string
+	// Installed gives the file of a driver for a scheme that is there and not
+	// declared, or ""; it is for hints. nil: none is.
+	Installed func(scheme string) string
 	// EvalSymlinks resolves a path (filepath.EvalSymlinks); nil: paths are
 	// compared as they are.
 	EvalSymlinks func(path string) (string, error)

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/gsyncd/gsyncd-host/config/diag"
+	"github.com/gsyncd/gsyncd-host/sdk/grant"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
@@ -29,25 +30,41 @@ const (
 type Plugin struct {
 	Kind PluginKind
 	Name string
-	// Source is the program: an absolute path, or a name to be looked for in
-	// the host's plugin directories. Empty for a built-in plugin.
+	// Source is the program or WASM module: an absolute path, or a name to be
+	// looked for in the plugin directories. Empty for a built-in plugin.
 	Source string
-	SHA256 string // of the program, 64 lower-case hexadecimal digits; empty for a built-in
+	SHA256 string // of the file, 64 lower-case hexadecimal digits; empty for a built-in
 	// InProcess runs a built-in without a process of its own.
 	InProcess    bool
 	Env          []string      // names of environment variables that it may see
 	StartTimeout time.Duration // 0: the host's default
 	CallTimeout  time.Duration // 0: the host's default
-	Range        diag.Range    // of the block's header
+	// Trusted, of a guest: it is not stopped when it hangs, and is faster for it.
+	Trusted bool
+	Limits  PluginLimits // of a guest
+	// Allow is what the plugin may reach through the host. AllowRanges are the
+	// places of the directories, then those of the origins.
+	Allow       grant.Config
+	AllowRanges []diag.Range
+	Range       diag.Range // of the block's header
+	SourceRange diag.Range // of the source, or of the header
+	SHA256Range diag.Range // of the checksum, or of the header
 }
 
+// Guest reports whether the plugin is a WASM module, which the host runs confined.
+func (p *Plugin) Guest() bool { return strings.HasSuffix(p.Source, guestSuffix) }
+
+// guestSuffix ends the names of WASM modules.
+const guestSuffix = ".wasm"
+
 var pluginSchema = schema.Schema{
-	{Name: "source", Type: schema.String, Doc: "path of the program, or its name in one of the plugin_dirs"},
-	{Name: "sha256", Type: schema.String, Doc: "the program's checksum, as sha256sum prints it"},
+	{Name: "source", Type: schema.String, Doc: "path of the program or WASM module, or its name in a plugin directory"},
+	{Name: "sha256", Type: schema.String, Doc: "the file's checksum, as sha256sum prints it"},
 	{Name: "isolation", Type: schema.String, OneOf: []string{"process", "inprocess"}, Default: "process"},
 	{Name: "env", Type: schema.Strings, Doc: "names of environment variables that the plugin may see"},
 	{Name: "start_timeout", Type: schema.Duration},
 	{Name: "call_timeout", Type: schema.Duration},
+	{Name: "trusted", Type: schema.Bool, Doc: "whether a WASM module runs faster, and cannot be stopped when it hangs"},
 }
 
 var (
@@ -83,7 +100,7 @@ func (l *loader) plugin(b *hclsyntax.Block) {
 	if !l.once(what, what, header) {
 		return
 	}
-	c := l.decode(b, layout{what: what, attrs: pluginSchema})
+	c := l.decode(b, layout{what: what, attrs: pluginSchema, blocks: []string{"limits", "allow"}})
 	p := &Plugin{
 		Kind: kind, Name: name, Range: header,
 		Source:       c.values.String("source"),
@@ -92,7 +109,10 @@ func (l *loader) plugin(b *hclsyntax.Block) {
 		Env:          c.values.Strings("env"),
 		StartTimeout: c.values.Duration("start_timeout"),
 		CallTimeout:  c.values.Duration("call_timeout"),
+		Trusted:      c.values.Bool("trusted"),
 	}
+	p.SourceRange, p.SHA256Range = c.place("source", header), c.place("sha256", header)
+	l.pluginBlocks(p, what, c.blocks)
 	l.checkPlugin(p, what, b.Body, c, slices.Contains(builtin, name))
 	if strings.ContainsRune(p.Source, '/') && !filepath.IsAbs(p.Source) {
 		p.Source = filepath.Join(filepath.Dir(header.File), p.Source)
@@ -117,6 +137,7 @@ func (l *loader) checkPlugin(p *Plugin, what string, body *hclsyntax.Body, c con
 	case !has("source") && c.exprs["sha256"] != nil:
 		l.fail(at("sha256"), "leave it out, or name a source", "a built-in plugin has no sha256")
 	}
+	l.checkGuest(p, what, c)
 	if has("source") && c.exprs["sha256"] != nil && !sha256RX.MatchString(p.SHA256) {
 		l.fail(at("sha256"), `it is the first word of what "sha256sum PROGRAM" prints`, "sha256 must be 64 hexadecimal digits")
 	}

@@ -61,6 +61,11 @@ func (l *loader) side(name string, s *Side, within func(start, end int) diag.Ran
 	} else {
 		hint = fmt.Sprintf("%q is short for %s; %s", s.Raw, u, knownNames("schemes", schemes))
 	}
+	if l.opts.Installed != nil {
+		if file := l.opts.Installed(u.Scheme()); file != "" {
+			hint = fmt.Sprintf("%s is a driver for it: declare it with plugin \"driver\" %q { … }", file, u.Scheme())
+		}
+	}
 	l.fail(at, hint, "%s: unknown scheme %q", name, u.Scheme())
 }
 

@@ -6,9 +6,10 @@
 // in which order; a plugin does it.
 //
 // The package holds values and interfaces alone and needs the standard library
-// only, so that a plugin can be built for any target. Serve an implementation
-// as a process with sdk/process, prove it with sdk/drivertest or
-// sdk/transfertest.
+// only, so that a plugin can be built for any target. Serve a driver with
+// sdk/serve, as a process or as a WASM module, and a transfer method with
+// sdk/process; prove it with sdk/drivertest or sdk/transfertest. What a confined
+// driver may reach it gets from sdk/grant.
 //
 // # Paths
 //

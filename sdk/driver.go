@@ -63,18 +63,33 @@ type OpenRequest struct {
 	Volume UUID
 }
 
-// Driver opens resources. Its methods may be called concurrently.
+// Driver opens resources. Its methods may be called concurrently, and in any
+// order.
+//
+// The host guarantees that the scheme of a request is one of the Descriptor's, its
+// role one of the roles, and its Config what the schema says, defaults filled in.
+// It does not guarantee that Check was called in the same process, or that what
+// Check saw is still so. The context of a call is that call's alone: what it opens
+// lives on when it ends.
 type Driver interface {
+	// Describe tells what the driver is, always the same. It does no I/O: the host
+	// calls it in processes that open nothing.
 	Describe() Descriptor
 	// Check looks at a request before anything is started: whether the address
 	// can be used in that role, whether the configuration makes sense here. It
 	// changes nothing. Diagnostics without an attribute are about the address.
+	// It may be called many times, with other settings each time. That it cannot
+	// tell, for want of a network say, is no complaint: opening will say it.
 	Check(ctx context.Context, req OpenRequest) []schema.Diagnostic
 	// OpenSource opens the primary side. It changes nothing there, then or later.
+	// It may be called again while an earlier source is open, and gives one that
+	// owes nothing to the other. A root that does not exist is KindNotExist. After
+	// an error there is nothing to close; the host tries again after a while.
 	OpenSource(ctx context.Context, req OpenRequest) (Source, error)
 	// OpenTarget opens the secondary side. It makes the root directory if only
 	// that is missing, and holds the resource against a second OpenTarget,
-	// which fails with KindBusy, until Close or the end of the process.
+	// which fails with KindBusy, until Close or the end of the process. It removes
+	// nothing: what an earlier one left half done is the host's to find.
 	OpenTarget(ctx context.Context, req OpenRequest) (Target, error)
 }
 
@@ -152,8 +167,10 @@ const MaxBatch = 1000
 // MaxChunk is the most bytes of file data in one message.
 const MaxChunk = 1 << 20
 
-// ScanSink takes a scan's rows. An error from it ends the scan with that error.
-// The entry passed belongs to the sink only during the call.
+// ScanSink takes a scan's rows. An error from it ends the scan with that error:
+// no further method is called. Its methods are called one at a time, while Scan
+// runs. The entry passed belongs to the sink only during the call. A sink that is
+// slow makes the scan wait: a driver need not hold rows back.
 type ScanSink interface {
 	// BeginDir opens the request's directory i; self is its own entry.
 	BeginDir(i int, self *Entry) error
@@ -168,20 +185,35 @@ type ScanSink interface {
 // Resource is an open tree. All methods may be called concurrently. A call
 // whose context ends returns soon, with an error that wraps the context's. After
 // an error of KindGone only Close is of use.
+//
+// The methods of a Resource change nothing, so they can be repeated. Paths are
+// valid as [Path.Validate] says where a host is at the other end; a driver that is
+// called directly refuses others with KindInput, for the call or the path. A
+// request may be empty, may name a path twice, and may have any number of paths:
+// from another process they come MaxBatch at a time.
 type Resource interface {
-	// Info returns what was found when the resource was opened.
+	// Info returns what was found when the resource was opened, always the same.
 	Info() Info
 	// Identity looks at the root anew, by its name: what is mounted or put there
-	// now. KindChanged if that is no longer what was opened.
+	// now. KindChanged if that is no longer what was opened, KindNotExist if
+	// nothing is there. The same tree has the same identity for good, whichever
+	// process opens it: the host removes nothing from a mirror whose side has
+	// another one than before.
 	Identity(ctx context.Context) (Identity, error)
 	// Scan lists directories in the order of the request. A directory that
-	// cannot be listed ends with an error of its own; the scan goes on.
+	// cannot be listed ends with an error of its own, and the scan goes on:
+	// KindNotExist if it is not there, KindChanged if it is no directory. So does
+	// one whose listing broke off: the host takes a listing without an error for
+	// all there is, and removes what it does not name. An error of Scan itself is
+	// the sink's, the context's, or that the resource is no longer of use.
 	Scan(ctx context.Context, req ScanRequest, sink ScanSink) error
 	// Stat describes single entries; the answer has one element a path, and the
 	// Name in it is the path's last component. What cannot be described is of
-	// TypeUnknown with its Err.
+	// TypeUnknown with its Err, of KindNotExist if there is no such entry. The
+	// rest is as Scan has it. An error of Stat itself leaves no answers.
 	Stat(ctx context.Context, paths []Path, fields Fields) ([]Entry, error)
-	// Close ends all use. It may be called twice.
+	// Close ends all use: calls under way end soon, later ones fail with KindGone.
+	// It may be called twice, and at any time.
 	Close() error
 }
 
@@ -198,16 +230,23 @@ type Beacon struct {
 	Index VolumeMark
 }
 
-// Source is the primary side.
+// Source is the primary side. Nothing that is done with it changes the tree.
 type Source interface {
 	Resource
-	// Beacon reads the filesystem's clock.
+	// Beacon reads the filesystem's clock, which does not go back. Where the tree
+	// never changes, any clock will do.
 	Beacon(ctx context.Context) (Beacon, error)
-	// Read sends the data of regular files, in the order asked for.
+	// Read sends the data of regular files, in the order asked for. A file that
+	// cannot be read ends with an error of its own, and the rest is sent:
+	// KindNotExist if it is not there, KindChanged if it is no regular file. A
+	// file that changes while it is read is no error: before and after tell, and
+	// the host asks for it again. Files may be asked for twice, and again at any
+	// time. An error of Read itself is as one of Scan.
 	Read(ctx context.Context, paths []Path, sink ReadSink) error
 }
 
-// ReadSink takes what Read sends. An error from it ends the Read.
+// ReadSink takes what Read sends. An error from it ends the Read with that error.
+// Its methods are called one at a time, while Read runs.
 type ReadSink interface {
 	// BeginFile opens file i, described as it is before its first byte is read.
 	BeginFile(i int, before *Entry) error
@@ -220,15 +259,22 @@ type ReadSink interface {
 	EndFile(i int, after *Entry, err *Error) error
 }
 
-// Target is the secondary side.
+// Target is the secondary side. The host asks for nothing that the Features do not
+// have, makes a directory before what is in it, and sets a mark only after a Sync.
 type Target interface {
 	Resource
 	// Apply does operations in order and returns one result each. An operation
-	// that fails does not stop the next.
+	// that fails does not stop the next. With an error of Apply itself any part of
+	// the list may have been done: the host looks again, and repeats what it still wants, so an
+	// operation that finds its work done is no failure (see [OpKind]).
 	Apply(ctx context.Context, ops []Op) ([]OpResult, error)
-	// Write opens a stream that makes files. The Writer is for one goroutine.
+	// Write opens a stream that makes files. The Writer is for one goroutine;
+	// several may be open. When ctx ends, so does the stream, and files that were
+	// not ended are removed.
 	Write(ctx context.Context) (Writer, error)
-	// Sync makes durable all that was done before, entries and data.
+	// Sync makes durable all that was done before, entries and data: once it has
+	// returned without an error, a power cut takes nothing of that away. Without
+	// that promise marks would lie. It may be called at any time, and twice.
 	Sync(ctx context.Context) error
 }
 
@@ -240,15 +286,21 @@ type NewFile struct {
 	Meta Meta
 }
 
-// Writer makes files: Begin, any number of Data, End, then the next. An error
-// from a method is the stream's and final; a single file's failure is its
-// result, and whatever is left of that file is removed.
+// Writer makes files: Begin, any number of Data, End, then the next. It is for one
+// goroutine. An error from a method is the stream's and final, and what is not
+// ended is removed; a single file's failure is its result, and whatever is left of
+// that file is removed. The host begins files in directories that exist, under
+// names that are its own, and renames them into place when they are synced.
 type Writer interface {
+	// Begin opens a file. That it cannot be made is its result, and what is written
+	// to it until its End goes nowhere.
 	Begin(f NewFile) error
-	// Data writes p at off of the open file; what is not written is a hole.
+	// Data writes p at off of the open file; what is not written is a hole. Offsets
+	// ascend; p has at most MaxChunk bytes, and is the caller's again afterwards.
 	Data(off int64, p []byte) error
 	// End closes the open file. With keep false it is removed instead.
 	End(keep bool) error
-	// Close ends the stream and returns one result a file begun.
+	// Close ends the stream and returns one result a file begun, in their order. It
+	// is called once, also after an error, and then returns that.
 	Close() ([]OpResult, error)
 }

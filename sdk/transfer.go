@@ -53,15 +53,23 @@ type FileResult struct {
 	Moved int64 // bytes that had to cross, data and protocol
 }
 
-// Transfer moves file data. Its methods may be called concurrently.
+// Transfer moves file data. Its methods may be called concurrently, Run for jobs
+// that share nothing but their source.
+//
+// The host guarantees that a job's Dir is there, and nobody else's. Whether what was made is one whole version of a file it
+// finds out itself.
 type Transfer interface {
+	// Describe tells what the method is, always the same, without I/O.
 	Describe() TransferDescriptor
 	// Check says whether the method works on this machine with this
-	// configuration. It changes nothing.
+	// configuration. It changes nothing, and may be called many times.
 	Check(ctx context.Context, cfg schema.Values) []schema.Diagnostic
 	// Run makes the files of a job. It calls result once for every file, from
 	// one goroutine, as soon as the outcome is known, and progress, if not nil,
 	// with the sum of bytes moved so far. An error is the job's as a whole: files
-	// without a result were not made.
+	// without a result were not made. When ctx ends, so does Run, soon, with an
+	// error that wraps the context's, and nothing of it is left running. A job is
+	// not repeated: what it failed at comes in a later one, in another Dir. The
+	// source is never written to.
 	Run(ctx context.Context, job Job, files []File, result func(FileResult), progress func(int64)) error
 }

@@ -19,15 +19,17 @@ func TestMain(m *testing.M) {
 }
 
 func TestDriver(t *testing.T) {
-	drivertest.Run(t, drivertest.Config{Launch: launch, NewTree: newTree})
+	drivertest.Run(t, drivertest.Config{
+		Launch: func(t drivertest.T) sdk.Driver { d, _ := launch(t); return d }, LaunchToKill: launch, NewTree: newTree,
+	})
 }
 
-func newTree(t *testing.T) drivertest.Tree {
+func newTree(t drivertest.T) drivertest.Tree {
 	dir := t.TempDir()
 	return drivertest.Tree{Address: sdk.Address{Scheme: "only", Rest: dir}, Dir: dir}
 }
 
-func launch(t *testing.T) sdk.Driver {
+func launch(t drivertest.T) (d sdk.Driver, kill func()) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -38,9 +40,9 @@ func launch(t *testing.T) sdk.Driver {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	d, err := p.Driver(t.Context())
+	d, err = p.Driver(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return d, p.Kill
 }

@@ -5,15 +5,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmrun"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 )
 
-// pluginCommand is how the program starts itself to serve a built-in plugin.
+// pluginCommand is all about plugins. With the name of a built-in one it serves
+// it: so the program starts itself.
 func pluginCommand(env *Env) *cobra.Command {
-	return &cobra.Command{
-		Use: "plugin NAME", Short: "Serve a built-in plugin (started by the program itself)",
-		Args: cobra.ExactArgs(1), Hidden: true,
-		RunE: func(_ *cobra.Command, args []string) error {
+	cmd := &cobra.Command{
+		Use: "plugin", Short: "List, describe, check, install and begin plugins",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
 			if build, ok := env.Plugins.Drivers[args[0]]; ok {
 				process.ServeDriver(build)
 				return nil
@@ -22,7 +27,23 @@ func pluginCommand(env *Env) *cobra.Command {
 				process.ServeTransfer(build)
 				return nil
 			}
-			return usage(fmt.Errorf("no built-in plugin is called %q", args[0]))
+			return usage(fmt.Errorf("%q is neither a command nor a built-in plugin; %s --help lists the commands", args[0], cmd.CommandPath()))
+		},
+	}
+	cmd.AddCommand(pluginListCommand(env), pluginDescribeCommand(env), pluginCheckCommand(env), pluginInstallCommand(env), pluginNewCommand(env), pluginPackCommand(env), wasmCommand())
+	return cmd
+}
+
+// wasmCommand is how the program starts itself to run a module.
+func wasmCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "wasm FILE", Short: "Run a driver that is a WASM module (started by the program itself)",
+		Args: cobra.ExactArgs(1), Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := wasmrun.Serve(cmd.Context(), args[0]); err != nil {
+				return fail(err)
+			}
+			return nil
 		},
 	}
 }

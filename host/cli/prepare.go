@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +32,25 @@ type configFlags struct {
 func (f *configFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.path, "config", "c", "", "configuration `FILE`, or directory of *.hcl files\n(default /etc/gsyncd-host for root, else ~/.config/gsyncd-host)")
 	cmd.Flags().StringToStringVar(&f.vars, "var", nil, "value of a variable, as `NAME=VALUE`; may be given again")
+}
+
+// options are for loading the configuration.
+func (f *configFlags) options(env *Env) config.Options {
+	return config.Options{
+		Path: f.path, Vars: f.vars, Env: env.lookup,
+		Schemes:      slices.Sorted(maps.Keys(env.Plugins.Drivers)),
+		Transfers:    slices.Sorted(maps.Keys(env.Plugins.Transfers)),
+		EvalSymlinks: evalSymlinks,
+		Installed: func(scheme string) string {
+			found, _ := plugin.List(pluginDirs(env, &config.Config{})) // it is for a hint alone
+			for _, f := range found {
+				if f.Kind == plugin.KindDriver && f.Name == scheme {
+					return f.Path
+				}
+			}
+			return ""
+		},
+	}
 }
 
 // errStopped says that the program was asked to end before it was done.
@@ -95,12 +113,7 @@ func prepare(ctx context.Context, env *Env, f *configFlags, args []string, asker
 
 // load reads the declared mirrors, or makes one of two URLs.
 func load(env *Env, f *configFlags, args []string) (*config.Config, []*config.Mirror, diag.List, error) {
-	opts := config.Options{
-		Path: f.path, Vars: f.vars, Env: env.lookup,
-		Schemes:      slices.Sorted(maps.Keys(env.Plugins.Drivers)),
-		Transfers:    slices.Sorted(maps.Keys(env.Plugins.Transfers)),
-		EvalSymlinks: evalSymlinks,
-	}
+	opts := f.options(env)
 	if areURLs(args) {
 		if f.path != "" {
 			return nil, nil, nil, usage(errors.New("two URLs and --config: give one or the other"))
@@ -186,7 +199,7 @@ func evalSymlinks(path string) (string, error) {
 // check asks every plugin of every mirror about its part.
 func (s *set) check(ctx context.Context, env *Env, asker *asker, mirrors []*config.Mirror) diag.List {
 	var diags diag.List
-	s.plugins, diags = declare(env.Plugins, s.config)
+	s.plugins, diags = declare(env, s.config)
 	if diags.HasErrors() {
 		return diags
 	}
@@ -196,7 +209,7 @@ func (s *set) check(ctx context.Context, env *Env, asker *asker, mirrors []*conf
 		return diags
 	}
 	defer func() { _ = sup.Close(context.WithoutCancel(ctx)) }()
-	if diags = startable(ctx, sup, s.config); diags.HasErrors() {
+	if diags.Add(startable(ctx, sup, s.config)...); diags.HasErrors() {
 		return diags
 	}
 	schemes, err := sup.Schemes(ctx)
@@ -211,68 +224,6 @@ func (s *set) check(ctx context.Context, env *Env, asker *asker, mirrors []*conf
 		s.mirrors = append(s.mirrors, p)
 	}
 	return diags
-}
-
-// startable starts every declared third party's plugin once, so that one that
-// cannot be is complained of where it is declared.
-func startable(ctx context.Context, sup *plugin.Supervisor, cfg *config.Config) diag.List {
-	var diags diag.List
-	for _, p := range cfg.Plugins {
-		if p.Source == "" {
-			continue
-		}
-		var err error
-		if p.Kind == config.DriverPlugin {
-			_, err = sup.DescribeDriver(ctx, p.Name)
-		} else {
-			_, err = sup.DescribeTransfer(ctx, p.Name)
-		}
-		if err != nil {
-			diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: p.Range})
-		}
-	}
-	return diags
-}
-
-// declare joins the plugin blocks to the built-in plugins.
-func declare(builtin *plugin.Registry, cfg *config.Config) (*plugin.Registry, diag.List) {
-	reg := *builtin
-	var diags diag.List
-	for _, p := range cfg.Plugins {
-		d := plugin.Declaration{Kind: plugin.Kind(p.Kind), Name: p.Name, Env: p.Env, StartTimeout: p.StartTimeout, CallTimeout: p.CallTimeout}
-		if p.InProcess {
-			d.Isolation = plugin.IsolateNone
-		}
-		if p.Source != "" {
-			path, err := findPlugin(p.Source, cfg.Host.PluginDirs)
-			if err != nil {
-				diags.Add(diag.Diagnostic{Summary: err.Error(), Subject: p.Range})
-				continue
-			}
-			d.Path = path
-			d.SHA256, _ = hex.DecodeString(p.SHA256) // its form was checked when it was loaded
-		}
-		reg.Declared = append(reg.Declared, d)
-	}
-	return &reg, diags
-}
-
-// findPlugin finds a plugin's program: an absolute path, or a name in one of the
-// plugin directories. $PATH is never searched.
-func findPlugin(source string, dirs []string) (string, error) {
-	if filepath.IsAbs(source) {
-		if _, err := os.Stat(source); err != nil {
-			return "", fmt.Errorf("the plugin's program: %w", err)
-		}
-		return source, nil
-	}
-	for _, dir := range dirs {
-		path := filepath.Join(dir, source)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("the plugin's program %q is in none of the plugin_dirs: %s", source, strings.Join(dirs, ", "))
 }
 
 // checker checks one mirror.

@@ -17,7 +17,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmrun"
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmtest"
+	"github.com/gsyncd/gsyncd-host/plugins/file"
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/grant"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
@@ -25,15 +29,40 @@ import (
 // TestMain is also the main function of the plugins: "plugin NAME", as the
 // supervisor calls built-in ones, and "third NAME" for those of others.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[2] == "wasm" {
+		if err := wasmrun.Serve(context.Background(), os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 3 {
-		os.Exit(m.Run())
+		os.Exit(wasmtest.Run(func(g *wasmtest.Guests) int {
+			guests = g
+			return m.Run()
+		}))
 	}
 	switch os.Args[2] {
+	case "file":
+		process.ServeDriver(file.New)
 	case "shift":
 		process.ServeTransfer(newShift)
 	default:
 		process.ServeDriver(func(log *slog.Logger) sdk.Driver { return &stub{log: log, name: os.Args[2]} })
 	}
+}
+
+// guests are the WASM modules of this test run.
+var guests *wasmtest.Guests
+
+func sumOf(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sha256.Sum256(b)
+	return s[:]
 }
 
 // stub is a driver whose only resource tells about its process.
@@ -64,7 +93,12 @@ type tell struct{}
 
 func (*tell) Info() sdk.Info { return sdk.Info{} }
 func (*tell) Identity(context.Context) (sdk.Identity, error) {
-	return sdk.Identity{Filesystem: strings.Join(os.Environ(), "\n")}, nil
+	said := os.Environ()
+	dirs, err := grant.Given().Dirs()
+	for _, d := range dirs {
+		said = append(said, fmt.Sprint("granted ", d.Path(), " ", d.Writable()))
+	}
+	return sdk.Identity{Filesystem: strings.Join(said, "\n")}, err
 }
 func (*tell) Scan(context.Context, sdk.ScanRequest, sdk.ScanSink) error { return nil }
 func (*tell) Stat(context.Context, []sdk.Path, sdk.Fields) ([]sdk.Entry, error) {
@@ -265,7 +299,8 @@ func TestInside(t *testing.T) {
 
 func TestThirdParty(t *testing.T) {
 	path, sum := third(t)
-	other := Declaration{Kind: KindDriver, Name: "other", Path: path, Args: []string{"third", "other"}, SHA256: sum, Env: []string{"MINE"}}
+	other := Declaration{Kind: KindDriver, Name: "other", Path: path, Args: []string{"third", "other"}, SHA256: sum, Env: []string{"MINE"},
+		Grants: grant.Config{Dirs: []grant.DirConfig{{Path: filepath.Dir(path), Write: true}}}}
 	liar := Declaration{Kind: KindDriver, Name: "liar", Path: path, Args: []string{"third", "somebody"}, SHA256: sum}
 	forged := Declaration{Kind: KindDriver, Name: "forged", Path: path, SHA256: make([]byte, 32)}
 	s := supervisor(t, registry(other, liar, forged), Options{Environ: []string{"MINE=2"}})
@@ -273,7 +308,7 @@ func TestThirdParty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id, err := open(t, p).Identity(t.Context()); err != nil || !strings.Contains(id.Filesystem, "MINE=2") {
+	if id, err := open(t, p).Identity(t.Context()); err != nil || !strings.Contains(id.Filesystem, "MINE=2") || !strings.Contains(id.Filesystem, "granted "+filepath.Dir(path)+" true") {
 		t.Errorf("environment %q: %v", id.Filesystem, err)
 	}
 	schemes, err := s.Schemes(t.Context())
@@ -312,6 +347,12 @@ func TestDeclarations(t *testing.T) {
 		"only a built-in": {{Kind: KindDriver, Name: "x", Path: "/x", SHA256: sum, Isolation: IsolateNone}},
 		"variable name":   {{Kind: KindDriver, Name: "x", Path: "/x", SHA256: sum, Env: []string{"A=b"}}},
 		"negative":        {{Kind: KindDriver, Name: "mem", CallTimeout: -1}},
+		"limits are for":  {{Kind: KindDriver, Name: "x", Path: "/x", SHA256: sum, Trusted: true}},
+		"needs no grants": {{Kind: KindDriver, Name: "mem", Grants: grant.Config{Dirs: []grant.DirConfig{{Path: "/x"}}}}},
+		"neither arg":     {{Kind: KindDriver, Name: "x", Path: "/x.wasm", SHA256: sum, Args: []string{"a"}}},
+		"be a driver":     {{Kind: KindTransfer, Name: "x", Path: "/x.wasm", SHA256: sum}},
+		"up to 4 GiB":     {{Kind: KindDriver, Name: "x", Path: "/x.wasm", SHA256: sum, Limits: Limits{Memory: 5 << 30}}},
+		"write an abs":    {{Kind: KindDriver, Name: "x", Path: "/x.wasm", SHA256: sum, Grants: grant.Config{Dirs: []grant.DirConfig{{Path: "x"}}}}},
 	}
 	for want, declared := range tests {
 		if _, err := New(registry(declared...), Options{}); err == nil || !strings.Contains(err.Error(), want) {

@@ -85,21 +85,28 @@ func (p *Process) startInside(reg *Registry, kind Kind, log *slog.Logger) {
 	}
 }
 
-// describe asks the process what it is, which must be what it was started as.
+// describe asks the process what it is, which must be what it was started as, if
+// that is known.
 func (p *Process) describe(ctx context.Context, d *Declaration) (err error) {
 	var name string
 	if d.Kind == KindDriver {
 		if p.driver, err = p.proc.Driver(ctx); err != nil {
 			return err
 		}
-		name = p.driver.Describe().Name
+		desc := p.driver.Describe()
+		name = desc.Name
+		for _, scheme := range desc.Schemes {
+			if err := p.supervisor.registry.reserved(name, scheme); d.Path != "" && err != nil {
+				return err
+			}
+		}
 	} else {
 		if p.transfer, err = p.proc.Transfer(ctx); err != nil {
 			return err
 		}
 		name = p.transfer.Describe().Name
 	}
-	if name != d.Name {
+	if d.Name != "" && name != d.Name {
 		return fmt.Errorf("the plugin calls itself %q", name)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/grant"
 )
 
 // Kind says what a plugin is.
@@ -48,17 +49,46 @@ type Registry struct {
 // third party's plugin, which goes before a built-in one of the same name;
 // without one it changes how the built-in one runs.
 type Declaration struct {
-	Kind   Kind
-	Name   string
-	Path   string   // absolute
+	Kind Kind
+	Name string
+	// Path is the program's, absolute. One that ends in ".wasm" is a module, a
+	// guest of the host's own runner; such a one is a driver and has no Args and
+	// no Env.
+	Path   string
 	Args   []string // without the program's own name
 	SHA256 []byte   // the checksum of the file at Path, which there must be
 	// Env names variables that are passed on beside those that always are.
 	Env          []string
 	Isolation    Isolation
-	StartTimeout time.Duration // 0: 10 seconds
+	StartTimeout time.Duration // 0: 10 seconds, and a minute for a guest, which may have to be compiled
 	CallTimeout  time.Duration // 0: as process.Timeouts says
+	// Limits hold a guest; a process has none but the timeouts above.
+	Limits Limits
+	// Grants are what the plugin may reach through the host, and nothing more if it
+	// is a guest. Only for one with a Path. Values of headers are read when the
+	// plugin is started.
+	Grants grant.Config
+	// Trusted runs a guest without the checks by which a loop in it can be ended.
+	// It is faster, and a guest that hangs takes its runner with it.
+	Trusted bool
 }
+
+// Limits hold a guest.
+type Limits struct {
+	// Memory is the most that each of its instances may have, in bytes, rounded up
+	// to 64 KiB; 0 means 256 MiB. An open resource has one instance, or a few.
+	Memory int64
+	// CallTimeout bounds the time in which a guest must answer one message: a batch
+	// of rows or a piece of a file. 0 means 30 seconds. The timeout of the
+	// Declaration bounds the runner's answers.
+	CallTimeout time.Duration
+}
+
+// MaxMemory is the largest Limits.Memory: all that a guest can address.
+const MaxMemory = 4 << 30
+
+// Guest reports whether the plugin is a module for the runner.
+func (d *Declaration) Guest() bool { return strings.HasSuffix(d.Path, ".wasm") }
 
 // Validate checks the declarations against each other and the built-in plugins.
 func (r *Registry) Validate() error {
@@ -89,6 +119,10 @@ func (r *Registry) check(d *Declaration) error {
 		return fmt.Errorf("not built in, so it needs a path")
 	case d.Path == "" && d.SHA256 != nil:
 		return fmt.Errorf("a checksum, but no path")
+	case d.Path == "" && !d.Grants.Empty():
+		return fmt.Errorf("a built-in plugin needs no grants")
+	case !d.Guest() && (d.Limits != Limits{} || d.Trusted):
+		return fmt.Errorf("limits are for WASM modules, whose files end in .wasm")
 	case d.Path == "":
 		return nil
 	case !filepath.IsAbs(d.Path):
@@ -98,10 +132,33 @@ func (r *Registry) check(d *Declaration) error {
 	case d.Isolation != IsolateProcess:
 		return fmt.Errorf("only a built-in plugin can run in the host's process")
 	}
+	if err := d.Grants.Validate(); err != nil {
+		return err
+	}
+	if err := d.checkGuest(); err != nil {
+		return err
+	}
 	for _, name := range d.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
 			return fmt.Errorf("variable name %q", name)
 		}
+	}
+	return nil
+}
+
+// checkGuest checks what only a guest has, or has not.
+func (d *Declaration) checkGuest() error {
+	switch {
+	case !d.Guest():
+		return nil
+	case d.Kind != KindDriver:
+		return fmt.Errorf("a WASM module can be a driver, not a %s", d.Kind)
+	case len(d.Args)+len(d.Env) > 0:
+		return fmt.Errorf("a WASM module has neither arguments nor environment")
+	case d.Limits.Memory < 0 || d.Limits.Memory > MaxMemory:
+		return fmt.Errorf("memory must be up to 4 GiB")
+	case d.Limits.CallTimeout < 0:
+		return fmt.Errorf("negative timeout")
 	}
 	return nil
 }

@@ -103,15 +103,14 @@ func (s *Supervisor) startProcess(ctx context.Context, p *Process, d *Declaratio
 		Logger:       log,
 	}
 	if d.Path != "" {
-		if err := trusted(d.Path); err != nil {
+		if err := s.third(&c, d); err != nil {
 			return err
 		}
-		c.Path, c.Args, c.SHA256, c.MTLS = d.Path, d.Args, d.SHA256, true
 	}
 	begin := time.Now()
 	proc, err := process.Launch(ctx, c)
 	if err != nil {
-		return err
+		return guestError(d, err)
 	}
 	p.proc = proc
 	if err := p.describe(ctx, d); err != nil {

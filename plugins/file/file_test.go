@@ -29,16 +29,22 @@ func TestDriver(t *testing.T) {
 		New:     func() sdk.Driver { return file.New(nil) },
 		Launch:  launch,
 		NewTree: newTree,
+		LaunchToKill: func(t drivertest.T) (sdk.Driver, func()) {
+			p, d := start(t)
+			return d, p.Kill
+		},
 	})
 }
 
-func newTree(t *testing.T) drivertest.Tree {
+func newTree(t drivertest.T) drivertest.Tree {
 	dir := t.TempDir() + "/tree"
 	mkdir(t, dir)
 	return drivertest.Tree{Address: sdk.Address{Scheme: "file", Rest: dir}, Dir: dir}
 }
 
-func launch(t *testing.T) sdk.Driver {
+func launch(t drivertest.T) sdk.Driver { _, d := start(t); return d }
+
+func start(t drivertest.T) (*process.Process, sdk.Driver) {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
@@ -51,5 +57,5 @@ func launch(t *testing.T) sdk.Driver {
 	})
 	d, err := p.Driver(t.Context())
 	must(t, err)
-	return d
+	return p, d
 }

@@ -2,17 +2,18 @@ package file_test
 
 import (
 	"os"
-	"testing"
+
+	"github.com/gsyncd/gsyncd-host/sdk/drivertest"
 )
 
-func must(t testing.TB, err error) {
+func must(t drivertest.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func mkdir(t testing.TB, dir string) {
+func mkdir(t drivertest.T, dir string) {
 	t.Helper()
 	must(t, os.Mkdir(dir, 0o755))
 }

@@ -70,7 +70,7 @@ func testDriver(t *testing.T, p *pool) {
 	}
 	switch p.layout {
 	case glusterlab.One: // the process is the same for all
-		cfg.Launch = func(t *testing.T) sdk.Driver { _, d := launch(t, run); return d }
+		cfg.Launch = func(t drivertest.T) sdk.Driver { _, d := launch(t, run); return d }
 		cfg.Scale = 4
 		drivertest.Run(t, cfg)
 		return
@@ -122,7 +122,7 @@ func mountFresh(t *testing.T, vol *glusterlab.Volume) string {
 }
 
 // lend lends a volume until the test ends. It is empty then.
-func (p *pool) lend(t *testing.T) *lent {
+func (p *pool) lend(t drivertest.T) *lent {
 	l := p.take()
 	t.Cleanup(func() {
 		list, err := os.ReadDir(l.dir)
@@ -148,7 +148,7 @@ func (p *pool) lend(t *testing.T) *lent {
 	return l
 }
 
-func (p *pool) tree(t *testing.T) drivertest.Tree {
+func (p *pool) tree(t drivertest.T) drivertest.Tree {
 	l := p.lend(t)
 	return drivertest.Tree{Address: addressOf(l.Volume), Dir: l.dir}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/plugins/gluster"
 	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/drivertest"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
 )
 
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func must(t testing.TB, err error) {
+func must(t drivertest.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +43,7 @@ func must(t testing.TB, err error) {
 }
 
 // launch starts the driver as a process.
-func launch(t *testing.T, runDir string) (*process.Process, sdk.Driver) {
+func launch(t drivertest.T, runDir string) (*process.Process, sdk.Driver) {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)

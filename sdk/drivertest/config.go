@@ -1,8 +1,8 @@
 package drivertest
 
 import (
-	"slices"
-	"testing"
+	"sync"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
@@ -22,10 +22,27 @@ type Config struct {
 	New func() sdk.Driver
 	// Launch starts the driver as a process, to be ended at the test's end. Nil
 	// leaves that part out.
-	Launch func(t *testing.T) sdk.Driver
+	Launch func(t T) sdk.Driver
+	// LaunchToKill does the same and also gives what kills the process at once, for
+	// the check that does it in the middle of calls. Nil leaves that check out.
+	LaunchToKill func(t T) (d sdk.Driver, kill func())
+
+	// One of the next three says where resources come from.
+
 	// NewTree makes an empty tree, to be removed at the test's end. Trees of one
-	// test lie on the same filesystem.
-	NewTree func(t *testing.T) Tree
+	// test lie on the same filesystem. All checks are then made.
+	NewTree func(t T) Tree
+	// Build makes a resource of what is in a directory, and gives its address: an
+	// archive, a server. It is called once for a driver and gets the driver's whole
+	// test. The checks are then those of a source that nobody changes.
+	Build func(t T, dir string) sdk.Address
+	// Lacks says what resources made by Build cannot hold.
+	Lacks Lacks
+	// Existing is a resource that is there already. It is read and not changed;
+	// what it should hold is not known, so the checks hold its answers against each
+	// other.
+	Existing sdk.Address
+
 	// Remote says that the trees are reached through a network: Check does not go
 	// there, and so cannot know what is missing.
 	Remote bool
@@ -50,85 +67,30 @@ type Config struct {
 	Values schema.Values
 }
 
-// Run runs the suite.
-func Run(t *testing.T, cfg Config) {
-	if cfg.New != nil {
-		t.Run("inprocess", func(t *testing.T) { runAll(t, cfg, cfg.New()) })
-	}
-	if cfg.Launch != nil {
-		t.Run("process", func(t *testing.T) { runAll(t, cfg, cfg.Launch(t)) })
-	}
-}
-
-func runAll(t *testing.T, cfg Config, d sdk.Driver) {
-	tests := []struct {
-		name string
-		run  func(*testing.T, *suite)
-	}{
-		{"Describe", testDescribe},
-		{"Check", testCheck},
-		{"ScanOrder", testScanOrder},
-		{"ScanErrors", testScanErrors},
-		{"ScanNames", testScanNames},
-		{"ScanTypes", testScanTypes},
-		{"ScanLarge", testScanLarge},
-		{"ScanSinkError", testScanSinkError},
-		{"DeepTree", testDeepTree},
-		{"Stat", testStat},
-		{"Operations", testOperations},
-		{"Replace", testReplace},
-		{"TypeChanges", testTypeChanges},
-		{"Rename", testRename},
-		{"RemoveTree", testRemoveTree},
-		{"BadOperations", testBadOperations},
-		{"Links", testLinks},
-		{"Escape", testEscape},
-		{"EscapeWhileSwapped", testEscapeWhileSwapped},
-		{"Marks", testMarks},
-		{"Meta", testMeta},
-		{"MetaXattrs", testMetaXattrs},
-		{"DeniedDirectories", testDeniedDirectories},
-		{"Read", testRead},
-		{"ReadErrors", testReadErrors},
-		{"ReadTorn", testReadTorn},
-		{"Write", testWrite},
-		{"WriteUnended", testWriteUnended},
-		{"WriteErrors", testWriteErrors},
-		{"Sync", testSync},
-		{"Synced", testSynced},
-		{"Beacon", testBeacon},
-		{"Cancel", testCancel},
-		{"CancelWrite", testCancelWrite},
-		{"Concurrent", testConcurrent},
-		{"Identity", testIdentity},
-		{"Busy", testBusy},
-		{"MakesRoot", testMakesRoot},
-		{"Close", testClose},
-		{"SourceWritesNothing", testSourceWritesNothing},
-	}
-	left := len(cfg.Only)
-	for _, test := range tests {
-		if cfg.Only != nil && !slices.Contains(cfg.Only, test.name) {
-			continue
-		}
-		left--
-		t.Run(test.name, func(t *testing.T) { test.run(t, &suite{cfg: cfg, driver: d}) })
-	}
-	if left > 0 {
-		t.Errorf("Only names %d tests that there are not, or twice: %q", left, cfg.Only)
-	}
+// Lacks says what a kind of resource cannot hold. The zero value is for one that
+// holds all that the checks look at.
+type Lacks struct {
+	Symlinks  bool
+	EmptyDirs bool
+	Perms     bool
+	OddNames  bool          // names that are no UTF-8, or hold control characters
+	Mtime     time.Duration // how coarse modification times are; negative: there are none
 }
 
 // suite is what the tests of one driver share.
 type suite struct {
 	cfg    Config
 	driver sdk.Driver
+	whole  T // the test of the whole driver; what it cleans up goes last
+
+	making sync.Mutex
+	made   *sample
 }
 
 // many is a number of entries, less on a slow storage.
 func (s *suite) many(n int) int { return max(n/max(s.cfg.Scale, 1), 10) }
 
-func (s *suite) request(t *testing.T, tree Tree, role sdk.Role) sdk.OpenRequest {
+func (s *suite) request(t T, tree Tree, role sdk.Role) sdk.OpenRequest {
 	t.Helper()
 	values, err := s.driver.Describe().Schema.WithDefaults(s.cfg.Values)
 	if err != nil {
@@ -142,7 +104,7 @@ func (s *suite) request(t *testing.T, tree Tree, role sdk.Role) sdk.OpenRequest 
 }
 
 // source makes a tree with what fill puts there and opens it as a primary.
-func (s *suite) source(t *testing.T, fill func(dir string)) (sdk.Source, Tree) {
+func (s *suite) source(t T, fill func(dir string)) (sdk.Source, Tree) {
 	t.Helper()
 	s.needs(t, sdk.Primary)
 	tree := s.cfg.NewTree(t)
@@ -158,7 +120,7 @@ func (s *suite) source(t *testing.T, fill func(dir string)) (sdk.Source, Tree) {
 }
 
 // target makes a tree and opens it as a secondary.
-func (s *suite) target(t *testing.T, fill func(dir string)) (sdk.Target, Tree) {
+func (s *suite) target(t T, fill func(dir string)) (sdk.Target, Tree) {
 	t.Helper()
 	s.needs(t, sdk.Secondary)
 	tree := s.cfg.NewTree(t)
@@ -173,7 +135,7 @@ func (s *suite) target(t *testing.T, fill func(dir string)) (sdk.Target, Tree) {
 	return dst, tree
 }
 
-func (s *suite) needs(t *testing.T, role sdk.Role) {
+func (s *suite) needs(t T, role sdk.Role) {
 	t.Helper()
 	for _, r := range s.driver.Describe().Roles {
 		if r == role {
@@ -184,7 +146,7 @@ func (s *suite) needs(t *testing.T, role sdk.Role) {
 }
 
 // can reports whether a resource has a feature, and logs it if not.
-func can(t *testing.T, r sdk.Resource, f sdk.Features, what string) bool {
+func can(t T, r sdk.Resource, f sdk.Features, what string) bool {
 	t.Helper()
 	if r.Info().Features&f == f {
 		return true

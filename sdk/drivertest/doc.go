@@ -5,11 +5,18 @@
 //	func TestDriver(t *testing.T) {
 //		drivertest.Run(t, drivertest.Config{
 //			New:     func() sdk.Driver { return mydriver.New() },
-//			NewTree: func(t *testing.T) drivertest.Tree { … },
+//			NewTree: func(t drivertest.T) drivertest.Tree { … },
 //		})
 //	}
 //
-// The suite prepares and checks trees through the file system of this machine,
-// so a driver needs a way to have its resource there. What the resource cannot
-// do, by its Features, is left out, and the log says so.
+// There are three kinds of resources, and one field of [Config] for each. Where
+// the resource is also a directory of this machine, NewTree makes empty ones, which
+// the suite fills and looks at by the operating system: all checks are made. Where
+// a resource can be made of a directory, such as an archive, Build does that, and the
+// checks are those of reading. Existing names a resource that is there already: the
+// checks hold its answers against each other. What a resource cannot do, by its
+// Features, is left out, and the log says so.
+//
+// [Report] makes the checks outside of a test. It is what the command
+// "gsyncd-host plugin check" does.
 package drivertest

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // outside is a directory that no test may change by way of a driver.
-func outside(t *testing.T) (dir string, check func()) {
+func outside(t T) (dir string, check func()) {
 	t.Helper()
 	dir = t.TempDir()
 	mkdirAll(t, dir, "sub")
@@ -58,7 +57,7 @@ func hostile(link sdk.Path) []sdk.Op {
 	}
 }
 
-func testEscape(t *testing.T, s *suite) {
+func testEscape(t T, s *suite) {
 	out, check := outside(t)
 	dst, tree := s.target(t, nil)
 	put(t, tree.Dir, "own", "own")
@@ -104,7 +103,7 @@ func testEscape(t *testing.T, s *suite) {
 
 // testEscapeWhileSwapped has somebody exchange a directory for a link while
 // operations go through it.
-func testEscapeWhileSwapped(t *testing.T, s *suite) {
+func testEscapeWhileSwapped(t T, s *suite) {
 	out, check := outside(t)
 	dst, tree := s.target(t, nil)
 	mkdirAll(t, tree.Dir, "swap/sub")

@@ -6,40 +6,39 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
 // The helpers prepare trees by the operating system, not by the driver.
 
-func must(t *testing.T, err error) {
+func must(t T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func put(t *testing.T, dir, path, content string) {
+func put(t T, dir, path, content string) {
 	t.Helper()
 	must(t, os.WriteFile(filepath.Join(dir, path), []byte(content), 0o644))
 }
 
-func mkdirAll(t *testing.T, dir string, paths ...string) {
+func mkdirAll(t T, dir string, paths ...string) {
 	t.Helper()
 	for _, p := range paths {
 		must(t, os.MkdirAll(filepath.Join(dir, p), 0o755))
 	}
 }
 
-func content(t *testing.T, dir, path string) string {
+func content(t T, dir, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, path))
 	must(t, err)
 	return string(b)
 }
 
-func gone(t *testing.T, path string) {
+func gone(t T, path string) {
 	t.Helper()
 	if _, err := os.Lstat(path); !os.IsNotExist(err) {
 		t.Fatalf("%s is there: %v", path, err)
@@ -47,7 +46,7 @@ func gone(t *testing.T, path string) {
 }
 
 // ours fails if the tree's directory holds bookkeeping of the program.
-func (s *suite) ours(t *testing.T, dir string) {
+func (s *suite) ours(t T, dir string) {
 	t.Helper()
 	must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && sdk.Reserved(d.Name()) && !slices.Contains(s.cfg.Keeps, d.Name()) {
@@ -57,7 +56,7 @@ func (s *suite) ours(t *testing.T, dir string) {
 	}))
 }
 
-func sys(t *testing.T, path string) *syscall.Stat_t {
+func sys(t T, path string) *syscall.Stat_t {
 	t.Helper()
 	var st syscall.Stat_t
 	if err := syscall.Lstat(path, &st); err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,7 +16,7 @@ import (
 
 // testBeacon holds the clock to its promise: no change made before a reading
 // has a time after it, and one made after it lies within the window.
-func testBeacon(t *testing.T, s *suite) {
+func testBeacon(t T, s *suite) {
 	src, tree := s.source(t, nil)
 	var last sdk.Time
 	for i := range 50 {
@@ -37,7 +36,7 @@ func testBeacon(t *testing.T, s *suite) {
 	}
 }
 
-func testCancel(t *testing.T, s *suite) {
+func testCancel(t T, s *suite) {
 	files := s.many(100)
 	src, _ := s.source(t, func(dir string) {
 		for i := range 30 {
@@ -85,7 +84,7 @@ func testCancel(t *testing.T, s *suite) {
 	}
 }
 
-func testCancelWrite(t *testing.T, s *suite) {
+func testCancelWrite(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	w, err := dst.Write(ctx)
@@ -107,7 +106,7 @@ func testCancelWrite(t *testing.T, s *suite) {
 }
 
 // poll waits for what a process does in its own time.
-func poll(t *testing.T, what string, done func() bool) {
+func poll(t T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -121,7 +120,7 @@ func poll(t *testing.T, what string, done func() bool) {
 	}
 }
 
-func testConcurrent(t *testing.T, s *suite) {
+func testConcurrent(t T, s *suite) {
 	dst, tree := s.target(t, func(dir string) {
 		for i := range 8 {
 			mkdirAll(t, dir, fmt.Sprintf("d%d/in", i))
@@ -164,7 +163,7 @@ func testConcurrent(t *testing.T, s *suite) {
 	}
 }
 
-func testIdentity(t *testing.T, s *suite) {
+func testIdentity(t T, s *suite) {
 	src, tree := s.source(t, nil)
 	a, err := src.Identity(t.Context())
 	must(t, err)
@@ -196,7 +195,7 @@ func testIdentity(t *testing.T, s *suite) {
 	}
 }
 
-func testBusy(t *testing.T, s *suite) {
+func testBusy(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	req := s.request(t, tree, sdk.Secondary)
 	if second, err := s.driver.OpenTarget(t.Context(), req); sdk.KindOf(err) != sdk.KindBusy {
@@ -213,7 +212,7 @@ func testBusy(t *testing.T, s *suite) {
 	must(t, third.Close())
 }
 
-func testMakesRoot(t *testing.T, s *suite) {
+func testMakesRoot(t T, s *suite) {
 	s.needs(t, sdk.Secondary)
 	if s.cfg.Mounted {
 		t.Skip("the root is a mount")
@@ -244,7 +243,7 @@ func testMakesRoot(t *testing.T, s *suite) {
 	}
 }
 
-func testClose(t *testing.T, s *suite) {
+func testClose(t T, s *suite) {
 	src, _ := s.source(t, nil)
 	must(t, src.Close())
 	must(t, src.Close())
@@ -269,7 +268,7 @@ func testClose(t *testing.T, s *suite) {
 
 // testSourceWritesNothing compares a primary before and after all that can be
 // asked of it, down to the change times.
-func testSourceWritesNothing(t *testing.T, s *suite) {
+func testSourceWritesNothing(t T, s *suite) {
 	src, tree := s.source(t, func(dir string) {
 		mkdirAll(t, dir, "a/b", "empty")
 		put(t, dir, "a/f", "f")

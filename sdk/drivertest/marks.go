@@ -2,12 +2,11 @@ package drivertest
 
 import (
 	"bytes"
-	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-func testMarks(t *testing.T, s *suite) {
+func testMarks(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	if !can(t, dst, sdk.CanMarks, "marks") {
 		return

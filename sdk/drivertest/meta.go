@@ -5,14 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-func testMeta(t *testing.T, s *suite) {
+func testMeta(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	mkdirAll(t, tree.Dir, "dir")
 	put(t, tree.Dir, "file", "x")
@@ -65,7 +64,7 @@ func testMeta(t *testing.T, s *suite) {
 	wantKind(t, dst, sdk.Op{Kind: sdk.OpSetMeta, Path: "absent", Meta: m}, sdk.KindNotExist)
 }
 
-func testMetaXattrs(t *testing.T, s *suite) {
+func testMetaXattrs(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	if !can(t, dst, sdk.CanXattrs, "extended attributes") {
 		return
@@ -152,7 +151,7 @@ func acl(uid uint32) []byte {
 }
 
 // testDeniedDirectories works in directories that deny even their owner.
-func testDeniedDirectories(t *testing.T, s *suite) {
+func testDeniedDirectories(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	marks := can(t, dst, sdk.CanMarks, "marks")
 	for _, mode := range []os.FileMode{0o555, 0, 0o111, 0o444} {

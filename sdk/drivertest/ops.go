@@ -5,12 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-func testOperations(t *testing.T, s *suite) {
+func testOperations(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	apply(t, dst,
 		sdk.Op{Kind: sdk.OpMkdir, Path: "."},
@@ -55,7 +54,7 @@ func testOperations(t *testing.T, s *suite) {
 	s.ours(t, tree.Dir)
 }
 
-func testReplace(t *testing.T, s *suite) {
+func testReplace(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	at := filepath.Join(tree.Dir, "x")
 	symlink := sdk.Op{Kind: sdk.OpSymlink, Path: "x", Target: "new", Meta: meta()}
@@ -84,7 +83,7 @@ func testReplace(t *testing.T, s *suite) {
 	s.ours(t, tree.Dir)
 }
 
-func testTypeChanges(t *testing.T, s *suite) {
+func testTypeChanges(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	put(t, tree.Dir, "file", "f")
 	mkdirAll(t, tree.Dir, "dir/sub", "empty", "other")
@@ -110,7 +109,7 @@ func testTypeChanges(t *testing.T, s *suite) {
 	s.ours(t, tree.Dir)
 }
 
-func testRename(t *testing.T, s *suite) {
+func testRename(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	mkdirAll(t, tree.Dir, "a/sub", "b")
 	put(t, tree.Dir, "a/f", "1")
@@ -142,7 +141,7 @@ func testRename(t *testing.T, s *suite) {
 	sys(t, filepath.Join(tree.Dir, "a/sub"))
 }
 
-func testRemoveTree(t *testing.T, s *suite) {
+func testRemoveTree(t T, s *suite) {
 	outside := t.TempDir()
 	put(t, outside, "precious", "p")
 	dst, tree := s.target(t, nil)
@@ -179,7 +178,7 @@ func testRemoveTree(t *testing.T, s *suite) {
 	gone(t, filepath.Join(tree.Dir, "d"))
 }
 
-func testBadOperations(t *testing.T, s *suite) {
+func testBadOperations(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	put(t, tree.Dir, "f", "f")
 	for _, op := range []sdk.Op{
@@ -214,7 +213,7 @@ func testBadOperations(t *testing.T, s *suite) {
 	}
 }
 
-func testLinks(t *testing.T, s *suite) {
+func testLinks(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	if !can(t, dst, sdk.CanHardlinks, "hard links") {
 		return

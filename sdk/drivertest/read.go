@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +21,7 @@ func noise(n int) []byte {
 	return b
 }
 
-func testRead(t *testing.T, s *suite) {
+func testRead(t T, s *suite) {
 	large := noise(3*sdk.MaxChunk + 17)
 	const mib = 1 << 20
 	src, tree := s.source(t, func(dir string) {
@@ -84,7 +83,7 @@ func (f *failingReader) BeginFile(int, *sdk.Entry) error           { return nil 
 func (f *failingReader) Data(int64, []byte) error                  { return f.err }
 func (f *failingReader) EndFile(int, *sdk.Entry, *sdk.Error) error { return nil }
 
-func testReadErrors(t *testing.T, s *suite) {
+func testReadErrors(t T, s *suite) {
 	src, _ := s.source(t, func(dir string) {
 		mkdirAll(t, dir, "d")
 		put(t, dir, "good", "g")
@@ -113,7 +112,7 @@ func testReadErrors(t *testing.T, s *suite) {
 
 // testReadTorn changes a file while it is read: what came before and after must
 // differ.
-func testReadTorn(t *testing.T, s *suite) {
+func testReadTorn(t T, s *suite) {
 	// More than any transport holds back, so that the sink sees the file while
 	// it is still read.
 	big := noise(48 << 20)
@@ -176,7 +175,7 @@ func testReadTorn(t *testing.T, s *suite) {
 	at(func(*os.File) { m[0]++ })
 }
 
-func tmpfs(t *testing.T, path string) bool {
+func tmpfs(t T, path string) bool {
 	t.Helper()
 	var st syscall.Statfs_t
 	must(t, syscall.Statfs(path, &st))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
@@ -26,7 +25,7 @@ func (l *listing) names() []string {
 	return out
 }
 
-func (l *listing) find(t *testing.T, name string) *sdk.Entry {
+func (l *listing) find(t T, name string) *sdk.Entry {
 	t.Helper()
 	for i := range l.entries {
 		if l.entries[i].Name == name {
@@ -109,7 +108,7 @@ func clone(e *sdk.Entry) sdk.Entry {
 }
 
 // scan lists dirs; each must be answered.
-func scan(t *testing.T, r sdk.Resource, fields sdk.Fields, dirs ...sdk.Path) []listing {
+func scan(t T, r sdk.Resource, fields sdk.Fields, dirs ...sdk.Path) []listing {
 	t.Helper()
 	rec := newRecorder(len(dirs))
 	if err := r.Scan(t.Context(), sdk.ScanRequest{Dirs: dirs, Fields: fields}, rec); err != nil {
@@ -122,7 +121,7 @@ func scan(t *testing.T, r sdk.Resource, fields sdk.Fields, dirs ...sdk.Path) []l
 }
 
 // list lists one directory, which must work.
-func list(t *testing.T, r sdk.Resource, fields sdk.Fields, dir sdk.Path) *listing {
+func list(t T, r sdk.Resource, fields sdk.Fields, dir sdk.Path) *listing {
 	t.Helper()
 	l := scan(t, r, fields, dir)[0]
 	if l.err != nil {
@@ -132,7 +131,7 @@ func list(t *testing.T, r sdk.Resource, fields sdk.Fields, dir sdk.Path) *listin
 }
 
 // stat describes one entry.
-func stat(t *testing.T, r sdk.Resource, p sdk.Path, fields sdk.Fields) sdk.Entry {
+func stat(t T, r sdk.Resource, p sdk.Path, fields sdk.Fields) sdk.Entry {
 	t.Helper()
 	out, err := r.Stat(t.Context(), []sdk.Path{p}, fields)
 	if err != nil {
@@ -148,7 +147,7 @@ func stat(t *testing.T, r sdk.Resource, p sdk.Path, fields sdk.Fields) sdk.Entry
 }
 
 // apply does operations that must work.
-func apply(t *testing.T, g sdk.Target, ops ...sdk.Op) []sdk.OpResult {
+func apply(t T, g sdk.Target, ops ...sdk.Op) []sdk.OpResult {
 	t.Helper()
 	out := tryApply(t, g, ops...)
 	for i := range out {
@@ -159,7 +158,7 @@ func apply(t *testing.T, g sdk.Target, ops ...sdk.Op) []sdk.OpResult {
 	return out
 }
 
-func tryApply(t *testing.T, g sdk.Target, ops ...sdk.Op) []sdk.OpResult {
+func tryApply(t T, g sdk.Target, ops ...sdk.Op) []sdk.OpResult {
 	t.Helper()
 	out, err := g.Apply(t.Context(), ops)
 	if err != nil {
@@ -172,7 +171,7 @@ func tryApply(t *testing.T, g sdk.Target, ops ...sdk.Op) []sdk.OpResult {
 }
 
 // wantKind holds the result of one operation to a kind of error.
-func wantKind(t *testing.T, g sdk.Target, op sdk.Op, kinds ...sdk.Kind) {
+func wantKind(t T, g sdk.Target, op sdk.Op, kinds ...sdk.Kind) {
 	t.Helper()
 	out := tryApply(t, g, op)
 	if out[0].Err == nil {
@@ -267,7 +266,7 @@ func (r *readRecorder) EndFile(i int, after *sdk.Entry, err *sdk.Error) error {
 	return nil
 }
 
-func read(ctx context.Context, t *testing.T, s sdk.Source, rec *readRecorder, paths ...sdk.Path) []readFile {
+func read(ctx context.Context, t T, s sdk.Source, rec *readRecorder, paths ...sdk.Path) []readFile {
 	t.Helper()
 	rec.files = make([]readFile, len(paths))
 	if err := s.Read(ctx, paths, rec); err != nil {

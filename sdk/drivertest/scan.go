@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,14 +16,36 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
-func testDescribe(t *testing.T, s *suite) {
+func testDescribe(t T, s *suite) {
 	d := s.driver.Describe()
 	if d.Name == "" || d.Version == "" || len(d.Schemes) == 0 || len(d.Roles) == 0 {
 		t.Errorf("incomplete: %+v", d)
 	}
+	if !slices.Contains(d.Schemes, d.Name) {
+		t.Errorf("its name %q is none of its schemes %q", d.Name, d.Schemes)
+	}
+	seen := map[string]bool{}
 	for _, a := range d.Schema {
 		if a.Name == "" || a.Type < schema.String || a.Type > schema.Strings || a.Doc == "" {
 			t.Errorf("attribute incomplete: %+v", a)
+		}
+		if seen[a.Name] {
+			t.Errorf("attribute %q is there twice", a.Name)
+		}
+		seen[a.Name] = true
+		if a.Required && a.Default != nil {
+			t.Errorf("attribute %q is required and has a default", a.Name)
+		}
+		if v, ok := a.Default.(string); len(a.OneOf) > 0 && (a.Type != schema.String || ok && !slices.Contains(a.OneOf, v)) {
+			t.Errorf("attribute %q: %v is none of %q", a.Name, a.Default, a.OneOf)
+		}
+		if a.Default != nil {
+			data, err := schema.Values{a.Name: a.Default}.Marshal()
+			must(t, err)
+			got, err := schema.Schema{{Name: a.Name, Type: a.Type}}.Unmarshal(data)
+			if err != nil || !cmp.Equal(got[a.Name], a.Default) {
+				t.Errorf("attribute %q must be %s; its default is a %T, %v", a.Name, a.Type, a.Default, a.Default)
+			}
 		}
 	}
 	if diff := cmp.Diff(d, s.driver.Describe()); diff != "" {
@@ -32,7 +53,7 @@ func testDescribe(t *testing.T, s *suite) {
 	}
 }
 
-func testCheck(t *testing.T, s *suite) {
+func testCheck(t T, s *suite) {
 	for _, role := range s.driver.Describe().Roles {
 		tree := s.cfg.NewTree(t)
 		for _, d := range s.driver.Check(t.Context(), s.request(t, tree, role)) {
@@ -66,7 +87,7 @@ func testCheck(t *testing.T, s *suite) {
 	}
 }
 
-func testScanOrder(t *testing.T, s *suite) {
+func testScanOrder(t T, s *suite) {
 	src, _ := s.source(t, func(dir string) {
 		mkdirAll(t, dir, "b/sub", "a", "c")
 		for _, n := range []string{"b/z", "b/a", "b/Z", "b/a.b", "b/a-b", "b/sub/x"} {
@@ -91,7 +112,7 @@ func testScanOrder(t *testing.T, s *suite) {
 	}
 }
 
-func testScanErrors(t *testing.T, s *suite) {
+func testScanErrors(t T, s *suite) {
 	src, _ := s.source(t, func(dir string) {
 		mkdirAll(t, dir, "good", "deep")
 		put(t, dir, "file", "x")
@@ -114,7 +135,7 @@ func testScanErrors(t *testing.T, s *suite) {
 	}
 }
 
-func testScanNames(t *testing.T, s *suite) {
+func testScanNames(t T, s *suite) {
 	var want []string
 	src, _ := s.source(t, func(dir string) {
 		for b := 1; b < 256; b++ {
@@ -139,7 +160,7 @@ func testScanNames(t *testing.T, s *suite) {
 	}
 }
 
-func testScanTypes(t *testing.T, s *suite) {
+func testScanTypes(t T, s *suite) {
 	long := strings.Repeat("t", 1000)
 	src, tree := s.source(t, func(dir string) {
 		put(t, dir, "file", "12345")
@@ -181,7 +202,7 @@ func testScanTypes(t *testing.T, s *suite) {
 	}
 }
 
-func testScanLarge(t *testing.T, s *suite) {
+func testScanLarge(t T, s *suite) {
 	files, dirs := s.many(3000), s.many(40)
 	src, _ := s.source(t, func(dir string) {
 		mkdirAll(t, dir, "large")
@@ -210,7 +231,7 @@ func testScanLarge(t *testing.T, s *suite) {
 	}
 }
 
-func testScanSinkError(t *testing.T, s *suite) {
+func testScanSinkError(t T, s *suite) {
 	src, _ := s.source(t, func(dir string) {
 		for i := range 50 {
 			mkdirAll(t, dir, fmt.Sprintf("%02d/x", i))
@@ -238,7 +259,7 @@ func testScanSinkError(t *testing.T, s *suite) {
 }
 
 // testDeepTree goes beyond what one system call can name.
-func testDeepTree(t *testing.T, s *suite) {
+func testDeepTree(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	name := strings.Repeat("d", 250)
 	p := sdk.Path(name)
@@ -266,7 +287,7 @@ func testDeepTree(t *testing.T, s *suite) {
 	gone(t, filepath.Join(tree.Dir, name))
 }
 
-func testStat(t *testing.T, s *suite) {
+func testStat(t T, s *suite) {
 	src, _ := s.source(t, func(dir string) {
 		mkdirAll(t, dir, "d")
 		put(t, dir, "d/f", "abc")

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-func testWrite(t *testing.T, s *suite) {
+func testWrite(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	mkdirAll(t, tree.Dir, "d")
 	const mib = 1 << 20
@@ -80,7 +79,7 @@ func testWrite(t *testing.T, s *suite) {
 
 // testWriteUnended leaves a stream in the middle of a file. Whether that is an
 // error is the driver's to say; the file must not stay.
-func testWriteUnended(t *testing.T, s *suite) {
+func testWriteUnended(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	w, err := dst.Write(t.Context())
 	must(t, err)
@@ -95,7 +94,7 @@ func testWriteUnended(t *testing.T, s *suite) {
 	})
 }
 
-func testWriteErrors(t *testing.T, s *suite) {
+func testWriteErrors(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	put(t, tree.Dir, "there", "old")
 	mkdirAll(t, tree.Dir, "dir")
@@ -130,7 +129,7 @@ func testWriteErrors(t *testing.T, s *suite) {
 	gone(t, filepath.Join(tree.Dir, "toolong"))
 }
 
-func testSync(t *testing.T, s *suite) {
+func testSync(t T, s *suite) {
 	dst, tree := s.target(t, nil)
 	put(t, tree.Dir, "f", "f")
 	apply(t, dst, sdk.Op{Kind: sdk.OpMkdir, Path: "d"})
@@ -140,7 +139,7 @@ func testSync(t *testing.T, s *suite) {
 
 // testSynced puts many new files into place at once, whose data is on the disk
 // already. One that is not there fails alone.
-func testSynced(t *testing.T, s *suite) {
+func testSynced(t T, s *suite) {
 	const dirs, files, missing = 3, 20, 25
 	dst, tree := s.target(t, nil)
 	var ops []sdk.Op

@@ -84,7 +84,7 @@ func (r *resourceClient) fault(w *watchdog, op string, fault *sdk.Error) error {
 
 // Scan implements [sdk.Resource].
 func (r *resourceClient) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk.ScanSink) error {
-	return split(req.Dirs, pathSize, func(first int, dirs []sdk.Path) error {
+	return wire.Split(req.Dirs, wire.PathSize, func(first int, dirs []sdk.Path) error {
 		w := watch(ctx, r.link.timeouts.Work)
 		defer w.end()
 		stream, err := r.rpc.Scan(w.ctx, &wirepb.PathsRequest{Resource: r.id, Paths: pathsToWire(dirs), Fields: uint32(req.Fields)})
@@ -105,7 +105,7 @@ func (r *resourceClient) Scan(ctx context.Context, req sdk.ScanRequest, sink sdk
 // Stat implements [sdk.Resource].
 func (r *resourceClient) Stat(ctx context.Context, paths []sdk.Path, fields sdk.Fields) ([]sdk.Entry, error) {
 	out := make([]sdk.Entry, 0, len(paths))
-	err := split(paths, pathSize, func(first int, part []sdk.Path) error {
+	err := wire.Split(paths, wire.PathSize, func(first int, part []sdk.Path) error {
 		w := watch(ctx, r.link.timeouts.Call)
 		defer w.end()
 		stream, err := r.rpc.Stat(w.ctx, &wirepb.PathsRequest{Resource: r.id, Paths: pathsToWire(part), Fields: uint32(fields)})

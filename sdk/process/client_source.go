@@ -42,7 +42,7 @@ func (s *sourceClient) Beacon(ctx context.Context) (sdk.Beacon, error) {
 
 // Read implements [sdk.Source].
 func (s *sourceClient) Read(ctx context.Context, paths []sdk.Path, sink sdk.ReadSink) error {
-	return split(paths, pathSize, func(first int, part []sdk.Path) error {
+	return wire.Split(paths, wire.PathSize, func(first int, part []sdk.Path) error {
 		w := watch(ctx, s.link.timeouts.Work)
 		defer w.end()
 		stream, err := s.rpc.Read(w.ctx, &wirepb.PathsRequest{Resource: s.id, Paths: pathsToWire(part)})
@@ -53,7 +53,7 @@ func (s *sourceClient) Read(ctx context.Context, paths []sdk.Path, sink sdk.Read
 		for {
 			m, err := recv(w, stream)
 			if errors.Is(err, io.EOF) {
-				if in.order.open || in.next != in.files {
+				if in.order.Open || in.next != in.files {
 					return badReply("read", fmt.Errorf("stream ends at file %d of %d", in.next, in.files))
 				}
 				return nil
@@ -79,7 +79,7 @@ type readFeed struct {
 	base  int
 	files int
 	next  int // the file that is open or comes next
-	order fileOrder
+	order wire.FileOrder
 }
 
 func (f *readFeed) event(e *wirepb.FileEvent) error {
@@ -91,7 +91,7 @@ func (f *readFeed) event(e *wirepb.FileEvent) error {
 		}
 		return f.sink.BeginFile(f.base+f.next, &before)
 	case wirepb.FileEvent_DATA:
-		if err := f.order.data(e.Offset, len(e.Data)); err != nil {
+		if err := f.order.Data(e.Offset, len(e.Data)); err != nil {
 			return badReply("read", err)
 		}
 		return f.sink.Data(e.Offset, e.Data)
@@ -117,7 +117,7 @@ func (f *readFeed) begin(e *wirepb.FileEvent, before *sdk.Entry) error {
 	if err := f.place(e); err != nil {
 		return err
 	}
-	if err := f.order.begin(); err != nil {
+	if err := f.order.Begin(); err != nil {
 		return err
 	}
 	if err := oneEntry(e.Entry, before); err != nil {
@@ -133,10 +133,10 @@ func (f *readFeed) end(e *wirepb.FileEvent) (*sdk.Entry, error) {
 	if err := f.place(e); err != nil {
 		return nil, err
 	}
-	if e.Error == nil && (!f.order.open || len(e.Entry) == 0) {
+	if e.Error == nil && (!f.order.Open || len(e.Entry) == 0) {
 		return nil, fmt.Errorf("file %d ends without a beginning, a description or an error", e.Index)
 	}
-	f.order.open = false
+	f.order.Open = false
 	if len(e.Entry) == 0 {
 		return nil, nil
 	}

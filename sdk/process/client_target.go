@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -25,7 +26,7 @@ type applyStream = grpc.BidiStreamingClient[wirepb.ApplyRequest, wirepb.ApplyRep
 func (t *targetClient) Apply(ctx context.Context, ops []sdk.Op) ([]sdk.OpResult, error) {
 	results := make([]sdk.OpResult, 0, len(ops))
 	var parts [][]sdk.Op
-	err := split(ops, opSize, func(_ int, part []sdk.Op) error {
+	err := wire.Split(ops, wire.OpSize, func(_ int, part []sdk.Op) error {
 		parts = append(parts, part)
 		return nil
 	})
@@ -63,10 +64,10 @@ func (t *targetClient) sendParts(stream applyStream, parts [][]sdk.Op) error {
 	for n, part := range parts {
 		req := &wirepb.ApplyRequest{Resource: t.id, Ops: make([]*wirepb.Op, len(part)), More: n+1 < len(parts)}
 		for i := range part {
-			err := checkOp(&part[i])
+			err := wire.CheckOp(&part[i])
 			if err != nil {
 				err = badInput("apply", err)
-			} else if n := opSize(&part[i]); n > maxMessage-maxRequest {
+			} else if n := wire.OpSize(&part[i]); n > maxMessage-wire.MaxRequest {
 				err = &sdk.Error{Kind: sdk.KindInput, Op: part[i].Kind.String(), Path: part[i].Path, Msg: fmt.Sprintf("%d bytes of attributes are too many", n)}
 			}
 			if err != nil {

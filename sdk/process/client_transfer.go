@@ -11,6 +11,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/process/internal/rpcpb"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -99,7 +100,7 @@ func (t *transferClient) sendJob(w *watchdog, stream runClient, job sdk.Job, fil
 	}
 	err = send(w, stream, &wirepb.RunRequest{Job: raw})
 	if err == nil {
-		err = split(files, fileSize, func(_ int, part []sdk.File) error {
+		err = wire.Split(files, fileSize, func(_ int, part []sdk.File) error {
 			m := &wirepb.RunRequest{Files: make([]*wirepb.File, len(part))}
 			for i := range part {
 				m.Files[i] = fileToWire(&part[i])

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -104,8 +105,8 @@ func (w *writer) do(check error, step func() error) error {
 
 // Begin implements [sdk.Writer].
 func (w *writer) Begin(f sdk.NewFile) error {
-	check := checkNewFile(&f, w.open)
-	size := metaSize(&f.Meta) + len(f.Path)
+	check := wire.CheckNewFile(&f, w.open)
+	size := wire.MetaSize(&f.Meta) + len(f.Path)
 	if check == nil && size > maxMessage/2 {
 		check = fmt.Errorf("%s: %d bytes of attributes are too many", f.Path, size)
 	}
@@ -120,7 +121,7 @@ func (w *writer) Begin(f sdk.NewFile) error {
 
 // Data implements [sdk.Writer]. p may be of any length.
 func (w *writer) Data(off int64, p []byte) error {
-	check := checkData(off, 0, w.open)
+	check := wire.CheckData(off, 0, w.open)
 	if check == nil && off+int64(len(p)) < off {
 		check = fmt.Errorf("data at %d", off)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -108,7 +109,7 @@ func openFromWire(m *wirepb.OpenRequest, d sdk.Descriptor) (sdk.OpenRequest, err
 	if strings.IndexByte(req.Address.Rest, 0) >= 0 {
 		return req, errors.New("NUL in the address")
 	}
-	if !validMarkKey(req.MarkKey) {
+	if !wire.ValidMarkKey(req.MarkKey) {
 		return req, fmt.Errorf("mark key %q", req.MarkKey)
 	}
 	if req.Volume, err = uuidFromWire(m.Volume); err != nil {
@@ -116,13 +117,4 @@ func openFromWire(m *wirepb.OpenRequest, d sdk.Descriptor) (sdk.OpenRequest, err
 	}
 	req.Config, err = d.Schema.Unmarshal(m.Config)
 	return req, err
-}
-
-func validMarkKey(key string) bool {
-	for i := range len(key) {
-		if c := key[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return len(key) <= 32
 }

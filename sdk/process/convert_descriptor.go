@@ -1,11 +1,11 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -26,16 +26,7 @@ func driverToWire(d sdk.Descriptor) (*wirepb.DriverDescriptor, error) {
 
 func driverFromWire(m *wirepb.DriverDescriptor) (sdk.Descriptor, error) {
 	d := sdk.Descriptor{Name: string(m.Name), Version: string(m.Version), Native: m.Native}
-	if err := validWord(d.Name); err != nil {
-		return d, fmt.Errorf("name: %w", err)
-	}
-	if len(m.Schemes) == 0 {
-		return d, errors.New("no scheme")
-	}
 	for _, s := range m.Schemes {
-		if err := validWord(string(s)); err != nil {
-			return d, fmt.Errorf("scheme: %w", err)
-		}
 		d.Schemes = append(d.Schemes, string(s))
 	}
 	for _, n := range m.Roles {
@@ -49,8 +40,10 @@ func driverFromWire(m *wirepb.DriverDescriptor) (sdk.Descriptor, error) {
 		d.Roles = append(d.Roles, r)
 	}
 	var err error
-	d.Schema, err = schemaFromWire(m.Schema)
-	return d, err
+	if d.Schema, err = schema.UnmarshalSchema(m.Schema); err != nil {
+		return d, err
+	}
+	return d, wire.CheckDescriptor(&d)
 }
 
 func transferToWire(d sdk.TransferDescriptor) (*wirepb.TransferDescriptor, error) {
@@ -63,7 +56,7 @@ func transferToWire(d sdk.TransferDescriptor) (*wirepb.TransferDescriptor, error
 
 func transferFromWire(m *wirepb.TransferDescriptor) (sdk.TransferDescriptor, error) {
 	d := sdk.TransferDescriptor{Name: string(m.Name), Version: string(m.Version), Remote: m.Remote, Delta: m.Delta}
-	if err := validWord(d.Name); err != nil {
+	if err := wire.CheckWord(d.Name); err != nil {
 		return d, fmt.Errorf("name: %w", err)
 	}
 	var err error
@@ -76,31 +69,5 @@ func schemaFromWire(data []byte) (schema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
-	for _, a := range s {
-		switch {
-		case a.Name == "" || seen[a.Name]:
-			return nil, fmt.Errorf("attribute %q is unnamed or there twice", a.Name)
-		case a.Type < schema.String || a.Type > schema.Strings:
-			return nil, fmt.Errorf("attribute %q: type %d is not known", a.Name, a.Type)
-		}
-		seen[a.Name] = true
-	}
-	return s, nil
-}
-
-// validWord accepts what can be a URL's scheme: a letter, then letters, digits,
-// '+', '-' and '.', all lower case.
-func validWord(s string) error {
-	for i := range len(s) {
-		c := s[i]
-		letter := c >= 'a' && c <= 'z'
-		if !letter && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
-			return fmt.Errorf("%q is not a lower-case word", s)
-		}
-	}
-	if s == "" || len(s) > 64 {
-		return fmt.Errorf("%q is empty or too long", s)
-	}
-	return nil
+	return s, wire.CheckSchema(s)
 }

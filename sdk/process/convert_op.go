@@ -3,9 +3,9 @@ package process
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -32,21 +32,13 @@ func metaFromWire(m *wirepb.Meta) (sdk.Meta, error) {
 		return out, errors.New("attributes out of range")
 	}
 	for _, x := range m.Xattrs {
-		name := string(x.Name)
-		if name == "" || len(name) > sdk.MaxXattrName || strings.IndexByte(name, 0) >= 0 || len(x.Value) > sdk.MaxXattrValue {
-			return out, fmt.Errorf("extended attribute %q out of range", name)
+		attr := sdk.Xattr{Name: string(x.Name), Value: x.Value}
+		if err := wire.ValidateXattr(attr); err != nil {
+			return out, err
 		}
-		out.Xattrs = append(out.Xattrs, sdk.Xattr{Name: name, Value: x.Value})
+		out.Xattrs = append(out.Xattrs, attr)
 	}
 	return out, nil
-}
-
-func metaSize(m *sdk.Meta) int {
-	n := 32
-	for _, x := range m.Xattrs {
-		n += len(x.Name) + len(x.Value) + 8
-	}
-	return n
 }
 
 func opToWire(o *sdk.Op) *wirepb.Op {
@@ -87,22 +79,8 @@ func opFromWire(m *wirepb.Op) (sdk.Op, error) {
 		Type: typ, Major: m.Major, Minor: m.Minor, Meta: meta, Mark: m.Mark, Synced: m.Synced,
 		Native: nativeFromWire(m.Native), VolumeMark: mark,
 	}
-	return o, checkOp(&o)
+	return o, wire.CheckOp(&o)
 }
-
-// checkOp checks an operation of either end.
-func checkOp(o *sdk.Op) error {
-	if o.Kind == sdk.OpSync && o.Path == sdk.Root {
-		return nil
-	}
-	return o.Validate()
-}
-
-func opSize(o *sdk.Op) int {
-	return 32 + len(o.Path) + len(o.From) + len(o.Target) + len(o.Mark) + metaSize(&o.Meta)
-}
-
-const lostKnown = sdk.LostOwner | sdk.LostPerm | sdk.LostXattrs | sdk.LostACL | sdk.LostMtime
 
 // resultToWire leaves the path out of an error where it is the operation's own:
 // the other side knows it, and paths may be long.
@@ -115,7 +93,7 @@ func resultToWire(r sdk.OpResult, own sdk.Path) *wirepb.OpResult {
 }
 
 func resultFromWire(m *wirepb.OpResult, own sdk.Path) (sdk.OpResult, error) {
-	if m.Lost&^uint32(lostKnown) != 0 {
+	if m.Lost&^uint32(wire.LostKnown) != 0 {
 		return sdk.OpResult{}, fmt.Errorf("result %#x is not known", m.Lost)
 	}
 	r := sdk.OpResult{Err: faultFromWire(m.Error), Lost: sdk.Lost(m.Lost)}

@@ -2,9 +2,7 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 
 	"google.golang.org/grpc/status"
@@ -13,20 +11,6 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
-
-// asError makes an *sdk.Error of any error: one that is in the chain keeps all
-// it has, and what was wrapped around it goes in front of its Op.
-func asError(op string, err error) *sdk.Error {
-	var inner *sdk.Error
-	if !errors.As(err, &inner) {
-		return sdk.NewError(op, "", err)
-	}
-	out := *inner
-	if prefix, ok := strings.CutSuffix(err.Error(), inner.Error()); ok {
-		out.Op = prefix + inner.Op
-	}
-	return &out
-}
 
 // maxText is the longest text of an error that is sent.
 const maxText = 4 << 10
@@ -73,7 +57,7 @@ func outcome(ctx context.Context, op string, err error) (*wirepb.Error, error) {
 	case ctx.Err() != nil:
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
-	return faultToWire(asError(op, err)), nil
+	return faultToWire(wire.AsError(op, err)), nil
 }
 
 // badInput is the error of a request that no well-behaved host sends.

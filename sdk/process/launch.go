@@ -17,6 +17,8 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+
+	"github.com/gsyncd/gsyncd-host/sdk/internal/handout"
 )
 
 // Command says what to start and how.
@@ -40,9 +42,15 @@ type Command struct {
 	// StartTimeout bounds the time to the first answer. 0 means 10 seconds.
 	StartTimeout time.Duration
 	Timeouts     Timeouts
+	// Handout is for the plugin alone: it is in no argument, no variable and no
+	// file. The plugin gets it from Handout. Nil: there is none.
+	Handout []byte
 	// Logger takes the plugin's log lines; nil: they are dropped.
 	Logger *slog.Logger
 }
+
+// Handout returns what the host handed out to this plugin, nil if nothing.
+func Handout() ([]byte, error) { return handout.Read() }
 
 // Launch starts a plugin. When ctx ends before the plugin is ready, it is
 // killed; later ctx does not matter. The caller calls Stop or Kill in the end,
@@ -60,6 +68,14 @@ func Launch(ctx context.Context, c Command) (*Process, error) {
 	}
 	p := &Process{timeouts: c.Timeouts, log: log, released: make(chan struct{})}
 	p.runner = &processRunner{said: &tail{}, done: make(chan struct{})}
+	if c.Handout != nil {
+		f, err := handout.Make(c.Handout)
+		if err != nil {
+			return nil, &StartError{Path: c.Path, text: err.Error(), cause: err}
+		}
+		defer f.Close()
+		p.runner.files = []*os.File{f}
+	}
 	p.client = goplugin.NewClient(p.config(c))
 
 	ctx, cancel := context.WithTimeoutCause(ctx, c.StartTimeout, fmt.Errorf("no answer within %s", c.StartTimeout))
@@ -102,6 +118,9 @@ func (p *Process) config(c Command) *goplugin.ClientConfig {
 			// Ours comes first: of two settings the last one counts.
 			cmd.Env = append(append([]string{}, c.Env...), spec.Env...)
 			cmd.Env = append(cmd.Env, envLevel+"="+hostLevel(p.log))
+			if cmd.ExtraFiles = p.runner.files; len(cmd.ExtraFiles) > 0 {
+				cmd.Env = append(cmd.Env, handout.Variable+"=3") // behind the standard ones
+			}
 			p.runner.cmd, p.runner.dir = cmd, dir
 			return p.runner, nil
 		},
@@ -128,16 +147,18 @@ func (p *Process) connect() (*grpc.ClientConn, error) {
 // startError puts what is known about a start that did not work into one line.
 func (p *Process) startError(path string, err error) error {
 	text := strings.Join(strings.Fields(err.Error()), " ")
-	if said := p.runner.said.String(); said != "" {
+	said := p.runner.said.String()
+	if said != "" {
 		text += "; it said: " + said
 	}
-	return &StartError{Path: path, text: text, cause: err}
+	return &StartError{Path: path, Said: said, text: text, cause: err}
 }
 
 // StartError says that a plugin could not be started. It is no *sdk.Error: no
 // call was made.
 type StartError struct {
 	Path  string
+	Said  string // what it wrote to its standard error, in one line
 	text  string
 	cause error
 }

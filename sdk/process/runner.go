@@ -41,7 +41,8 @@ const (
 //   - Standard input is empty, not the host's.
 type processRunner struct {
 	cmd    *exec.Cmd
-	dir    string // of sockets
+	files  []*os.File // that it inherits, behind the standard ones
+	dir    string     // of sockets
 	said   *tail
 	stdout *os.File
 	stderr *os.File

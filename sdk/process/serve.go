@@ -32,33 +32,43 @@ const closeGrace = time.Second
 // them for its orderly end. Processes that the plugin starts get the default
 // effects.
 func ServeDriver(build func(*slog.Logger) sdk.Driver) {
-	serve(func(log *slog.Logger) func(*grpc.Server) {
-		d := build(log)
+	_ = TryServeDriver(func(log *slog.Logger) (sdk.Driver, error) { return build(log), nil }) // never fails
+}
+
+// TryServeDriver is ServeDriver for a driver that may turn out to be none. An error
+// of build is returned before anything is served; main writes it to standard error,
+// from where the host has it.
+func TryServeDriver(build func(*slog.Logger) (sdk.Driver, error)) error {
+	return serve(func(log *slog.Logger) (func(*grpc.Server), error) {
+		d, err := build(log)
 		return func(s *grpc.Server) {
 			rpcpb.RegisterDriverServer(s, &driverServer{driver: d})
 			rpcpb.RegisterResourceServer(s, &resourceServer{})
-		}
+		}, err
 	})
 }
 
 // ServeTransfer is ServeDriver for a transfer method.
 func ServeTransfer(build func(*slog.Logger) sdk.Transfer) {
-	serve(func(log *slog.Logger) func(*grpc.Server) {
+	_ = serve(func(log *slog.Logger) (func(*grpc.Server), error) { // never fails
 		t := build(log)
 		return func(s *grpc.Server) {
 			rpcpb.RegisterTransferServer(s, &transferServer{transfer: t})
-		}
+		}, nil
 	})
 }
 
-func serve(build func(*slog.Logger) func(*grpc.Server)) {
+func serve(build func(*slog.Logger) (func(*grpc.Server), error)) error {
 	// Before go-plugin takes over os.Stderr: only what is written to the
 	// original one is read as log lines by the host.
 	log := newPluginLogger(os.Stderr)
 	outliveSignals()
 	var register func(*grpc.Server)
 	if os.Getenv(Handshake().MagicCookieKey) == Handshake().MagicCookieValue {
-		register = build(log)
+		var err error
+		if register, err = build(log); err != nil {
+			return err
+		}
 	}
 	var ending sync.WaitGroup
 	goplugin.Serve(&goplugin.ServeConfig{
@@ -72,6 +82,7 @@ func serve(build func(*slog.Logger) func(*grpc.Server)) {
 	if !closedInTime(&ending) {
 		log.Warn("resources not closed in time")
 	}
+	return nil
 }
 
 // outliveSignals catches signals instead of ignoring them, since an ignored one

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -79,7 +80,7 @@ type applyParts struct {
 // There are none at the end of the stream.
 func receiveParts(stream applyServer) (in applyParts, err error) {
 	bytes := 0
-	for more := true; more && len(in.sizes) < maxParts && bytes < maxParts*maxRequest; {
+	for more := true; more && len(in.sizes) < maxParts && bytes < maxParts*wire.MaxRequest; {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return in, nil
@@ -103,7 +104,7 @@ func receiveParts(stream applyServer) (in applyParts, err error) {
 				in.bad = badInput("apply", err)
 			}
 			in.ops = append(in.ops, op)
-			bytes += opSize(&op)
+			bytes += wire.OpSize(&op)
 		}
 		if in.bad != nil {
 			in.ops = in.ops[:before]

@@ -3,12 +3,12 @@ package process
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -20,7 +20,7 @@ var _ sdk.ReadSink = (*readSink)(nil)
 
 // BeginFile implements [sdk.ReadSink].
 func (s *readSink) BeginFile(i int, before *sdk.Entry) error {
-	row, err := appendEntry(nil, before)
+	row, err := wire.AppendEntryOrFault(nil, before)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (s *readSink) EndFile(i int, after *sdk.Entry, fault *sdk.Error) error {
 	e := &wirepb.FileEvent{Kind: wirepb.FileEvent_END, Index: uint32(i), Error: faultToWire(fault)}
 	if after != nil {
 		var err error
-		if e.Entry, err = appendEntry(nil, after); err != nil {
+		if e.Entry, err = wire.AppendEntryOrFault(nil, after); err != nil {
 			return err
 		}
 	}
@@ -61,31 +61,4 @@ func (s *resourceServer) Read(m *wirepb.PathsRequest, stream grpc.ServerStreamin
 		return stream.Send(&wirepb.ReadReply{Error: fault})
 	}
 	return err
-}
-
-// fileOrder checks the sequence of a stream of files.
-type fileOrder struct {
-	open bool
-	end  int64 // of the data so far
-}
-
-func (o *fileOrder) begin() error {
-	if o.open {
-		return errors.New("a file begins inside another")
-	}
-	*o = fileOrder{open: true}
-	return nil
-}
-
-func (o *fileOrder) data(off int64, n int) error {
-	switch {
-	case !o.open:
-		return errors.New("data outside of a file")
-	case n > sdk.MaxChunk:
-		return fmt.Errorf("%d bytes of data in one message, more than %d", n, sdk.MaxChunk)
-	case off < o.end || off+int64(n) < off:
-		return fmt.Errorf("data at %d after data up to %d", off, o.end)
-	}
-	o.end = off + int64(n)
-	return nil
 }

@@ -32,8 +32,7 @@ func (s *scanSink) EndDir(i int, err *sdk.Error) error {
 }
 
 func fieldsFromWire(n uint32) (sdk.Fields, error) {
-	const known = sdk.FieldTarget | sdk.FieldXattrs | sdk.FieldMark | sdk.FieldNative | sdk.FieldEntryNative
-	if n&^uint32(known) != 0 {
+	if n&^uint32(wire.FieldsKnown) != 0 {
 		return 0, fmt.Errorf("fields %#x are not known", n)
 	}
 	return sdk.Fields(n), nil
@@ -99,7 +98,7 @@ func (s *resourceServer) Stat(m *wirepb.PathsRequest, stream grpc.ServerStreamin
 func sendEntries(entries []sdk.Entry, send func([]byte) error) error {
 	var rows []byte
 	for i := range entries {
-		row, err := appendEntry(nil, &entries[i])
+		row, err := wire.AppendEntryOrFault(nil, &entries[i])
 		if err != nil {
 			return err
 		}
@@ -115,13 +114,4 @@ func sendEntries(entries []sdk.Entry, send func([]byte) error) error {
 		return nil
 	}
 	return send(rows)
-}
-
-// appendEntry packs an entry, or, where it is too large, why it cannot be sent.
-func appendEntry(b []byte, e *sdk.Entry) ([]byte, error) {
-	out, err := wire.AppendEntry(b, e)
-	if errors.Is(err, wire.ErrRowTooLong) {
-		return wire.AppendEntry(b, wire.Unreadable(e.Name, err))
-	}
-	return out, err
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
@@ -92,14 +93,14 @@ func (f *writeFeed) event(e *wirepb.FileEvent) error {
 			return badInput("write", err)
 		}
 		file := sdk.NewFile{Path: sdk.Path(e.Path), Size: e.Size, Meta: meta}
-		if err := checkNewFile(&file, f.open); err != nil {
+		if err := wire.CheckNewFile(&file, f.open); err != nil {
 			return badInput("write", err)
 		}
 		f.open = true
 		f.begun++
 		return f.w.Begin(file)
 	case wirepb.FileEvent_DATA:
-		if err := checkData(e.Offset, len(e.Data), f.open); err != nil {
+		if err := wire.CheckData(e.Offset, len(e.Data), f.open); err != nil {
 			return badInput("write", err)
 		}
 		return f.w.Data(e.Offset, e.Data)
@@ -121,36 +122,12 @@ func (f *writeFeed) abandon() {
 	_, _ = f.w.Close()
 }
 
-func checkNewFile(f *sdk.NewFile, open bool) error {
-	switch {
-	case open:
-		return errors.New("a file begins inside another")
-	case f.Path == sdk.Root:
-		return errors.New("the root is no file")
-	case f.Size < 0:
-		return fmt.Errorf("size %d", f.Size)
-	}
-	return f.Path.Validate()
-}
-
-func checkData(off int64, n int, open bool) error {
-	switch {
-	case !open:
-		return errors.New("data outside of a file")
-	case n > sdk.MaxChunk:
-		return fmt.Errorf("%d bytes of data in one message, more than %d", n, sdk.MaxChunk)
-	case off < 0 || off+int64(n) < off:
-		return fmt.Errorf("data at %d", off)
-	}
-	return nil
-}
-
 func sendResults(results []sdk.OpResult, stream writeStream) error {
 	m, bytes := &wirepb.WriteReply{}, 0
 	for _, r := range results {
 		out := resultToWire(r, "")
 		bytes += proto.Size(out) + 8
-		if len(m.Results) > 0 && (len(m.Results) >= sdk.MaxBatch || bytes > maxRequest) {
+		if len(m.Results) > 0 && (len(m.Results) >= sdk.MaxBatch || bytes > wire.MaxRequest) {
 			if err := stream.Send(m); err != nil {
 				return err
 			}

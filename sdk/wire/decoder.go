@@ -41,7 +41,7 @@ func sinkError(err error) error {
 // Feed decodes one batch. A *SinkError is what the sink returned, any other
 // error says that the batch is malformed.
 func (d *ScanDecoder) Feed(batch []byte) error {
-	c := cursor{b: batch}
+	c := Cursor{b: batch}
 	for rows := 0; len(c.b) > 0; rows++ {
 		if rows >= MaxRows {
 			return fmt.Errorf("batch of more than %d rows", MaxRows)
@@ -60,7 +60,7 @@ func (d *ScanDecoder) Feed(batch []byte) error {
 // Finish reports a scan that ended before all directories did.
 func (d *ScanDecoder) Finish() error { return d.order.finish() }
 
-func (d *ScanDecoder) row(kind byte, body *cursor) error {
+func (d *ScanDecoder) row(kind byte, body *Cursor) error {
 	switch kind {
 	case rowEntry:
 		if err := d.decode(body); err != nil {
@@ -94,15 +94,15 @@ func (d *ScanDecoder) row(kind byte, body *cursor) error {
 }
 
 // index takes a directory's index; one that no int holds becomes -1.
-func (d *ScanDecoder) index(body *cursor) int {
-	i := body.u32()
+func (d *ScanDecoder) index(body *Cursor) int {
+	i := body.U32()
 	if i > 1<<30 {
 		return -1
 	}
 	return int(i)
 }
 
-func (d *ScanDecoder) decode(body *cursor) error {
+func (d *ScanDecoder) decode(body *Cursor) error {
 	if err := body.entry(&d.entry); err != nil {
 		return fmt.Errorf("decode entry: %w", err)
 	}
@@ -112,8 +112,8 @@ func (d *ScanDecoder) decode(body *cursor) error {
 	return nil
 }
 
-func (d *ScanDecoder) endFault(body *cursor) (*sdk.Error, error) {
-	has := body.u8()
+func (d *ScanDecoder) endFault(body *Cursor) (*sdk.Error, error) {
+	has := body.U8()
 	if body.bad || has > 1 {
 		return nil, errShort
 	}

@@ -98,7 +98,7 @@ func appendEntry(b []byte, e *sdk.Entry) []byte {
 		b = le.AppendUint32(b, e.Minor)
 	}
 	if flags&flagTarget != 0 {
-		b = appendStr(b, e.Target)
+		b = AppendStr(b, e.Target)
 	}
 	if flags&flagXattrs != 0 {
 		b = le.AppendUint16(b, uint16(len(e.Xattrs)))
@@ -110,7 +110,7 @@ func appendEntry(b []byte, e *sdk.Entry) []byte {
 		}
 	}
 	if flags&flagMark != 0 {
-		b = appendStr(b, string(e.Mark))
+		b = AppendStr(b, string(e.Mark))
 	}
 	if flags&flagNative != 0 {
 		b, _ = e.Native.AppendBinary(b)
@@ -122,9 +122,9 @@ func appendEntry(b []byte, e *sdk.Entry) []byte {
 const fixedSize = 2 + 4 + 4 + 4 + 8 + 8 + 4 + 8 + 4 + 8 + 8
 
 // entry takes an entry, which nothing in the buffer backs afterwards.
-func (c *cursor) entry(e *sdk.Entry) error {
-	typ, flags := c.u8(), c.u8()
-	*e = sdk.Entry{Type: sdk.Type(typ), Name: string(c.take(int(c.u8())))}
+func (c *Cursor) entry(e *sdk.Entry) error {
+	typ, flags := c.U8(), c.U8()
+	*e = sdk.Entry{Type: sdk.Type(typ), Name: string(c.Take(int(c.U8())))}
 	if flags&^flagsKnown != 0 || (e.Type == sdk.TypeUnknown) != (flags == flagErr) || (flags&flagErr != 0) != (flags == flagErr) {
 		return fmt.Errorf("entry %q: type %d with flags %#x", e.Name, typ, flags)
 	}
@@ -135,7 +135,7 @@ func (c *cursor) entry(e *sdk.Entry) error {
 		}
 		return Validate(e)
 	}
-	b := c.take(fixedSize)
+	b := c.Take(fixedSize)
 	if b == nil {
 		return errShort
 	}
@@ -147,19 +147,19 @@ func (c *cursor) entry(e *sdk.Entry) error {
 	e.Ctime = sdk.Time{Sec: int64(le.Uint64(b[34:])), Nsec: le.Uint32(b[42:])}
 	e.ID = sdk.FileID{Ino: le.Uint64(b[46:]), Gen: le.Uint64(b[54:])}
 	if flags&flagDevice != 0 {
-		e.Major, e.Minor = c.u32(), c.u32()
+		e.Major, e.Minor = c.U32(), c.U32()
 	}
 	if flags&flagTarget != 0 {
-		e.Target = string(c.str())
+		e.Target = string(c.Str())
 	}
 	if flags&flagXattrs != 0 {
 		c.xattrs(e)
 	}
 	if flags&flagMark != 0 {
-		e.Mark = append([]byte{}, c.str()...)
+		e.Mark = append([]byte{}, c.Str()...)
 	}
 	if flags&flagNative != 0 {
-		if x := c.take(sdk.NativeXTimeSize); x != nil {
+		if x := c.Take(sdk.NativeXTimeSize); x != nil {
 			e.Native = sdk.NativeXTimeFrom(x)
 		}
 	}
@@ -173,8 +173,8 @@ func (c *cursor) entry(e *sdk.Entry) error {
 	return Validate(e)
 }
 
-func (c *cursor) xattrs(e *sdk.Entry) {
-	count := int(c.u16())
+func (c *Cursor) xattrs(e *sdk.Entry) {
+	count := int(c.U16())
 	// Each takes five bytes at least: a made-up count must not cost memory.
 	if count > len(c.b)/5 {
 		c.bad = true
@@ -182,12 +182,12 @@ func (c *cursor) xattrs(e *sdk.Entry) {
 	}
 	e.Xattrs = make([]sdk.Xattr, 0, count)
 	for range count {
-		name := string(c.take(int(c.u8())))
-		size := c.u32()
+		name := string(c.Take(int(c.U8())))
+		size := c.U32()
 		if size > sdk.MaxXattrValue {
 			c.bad = true
 			return
 		}
-		e.Xattrs = append(e.Xattrs, sdk.Xattr{Name: name, Value: append([]byte{}, c.take(int(size))...)})
+		e.Xattrs = append(e.Xattrs, sdk.Xattr{Name: name, Value: append([]byte{}, c.Take(int(size))...)})
 	}
 }

@@ -32,9 +32,9 @@ func appendFault(b []byte, e *sdk.Error) []byte {
 	}
 	b = append(b, byte(kind))
 	b = binary.LittleEndian.AppendUint32(b, uint32(errno))
-	b = appendStr(b, clip(e.Op))
-	b = appendStr(b, string(path))
-	return appendStr(b, clip(e.Msg))
+	b = AppendStr(b, clip(e.Op))
+	b = AppendStr(b, string(path))
+	return AppendStr(b, clip(e.Msg))
 }
 
 func clip(s string) string {
@@ -45,9 +45,9 @@ func clip(s string) string {
 }
 
 // fault takes an error.
-func (c *cursor) fault() (*sdk.Error, error) {
-	kind, errno := c.u8(), c.u32()
-	op, path, msg := c.str(), c.str(), c.str()
+func (c *Cursor) fault() (*sdk.Error, error) {
+	kind, errno := c.U8(), c.U32()
+	op, path, msg := c.Str(), c.Str(), c.Str()
 	if c.bad {
 		return nil, errShort
 	}

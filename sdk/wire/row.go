@@ -42,15 +42,15 @@ func closeRow(b []byte, start int) ([]byte, error) {
 }
 
 // row takes a row off the front.
-func (c *cursor) row() (kind byte, body cursor, err error) {
-	kind = c.u8()
-	n := c.u32()
+func (c *Cursor) row() (kind byte, body Cursor, err error) {
+	kind = c.U8()
+	n := c.U32()
 	if n > MaxRow {
-		return 0, cursor{}, fmt.Errorf("row of %d bytes", n)
+		return 0, Cursor{}, fmt.Errorf("row of %d bytes", n)
 	}
-	body.b = c.take(int(n))
+	body.b = c.Take(int(n))
 	if c.bad {
-		return 0, cursor{}, errShort
+		return 0, Cursor{}, errShort
 	}
 	return kind, body, nil
 }
@@ -71,7 +71,7 @@ func AppendEntry(b []byte, e *sdk.Entry) ([]byte, error) {
 // NextEntry takes an entry row off the front of b and returns what follows it.
 // What e then holds does not share memory with b.
 func NextEntry(b []byte, e *sdk.Entry) (rest []byte, err error) {
-	c := cursor{b: b}
+	c := Cursor{b: b}
 	kind, body, err := c.row()
 	switch {
 	case err != nil:

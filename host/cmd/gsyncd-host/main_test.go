@@ -19,10 +19,13 @@ import (
 const selfExec = "/proc/self/exe"
 
 // TestMain lets the test binary be the program: when it is called by that name,
-// or by itself to serve a plugin, or by rsync.
+// or by itself to serve a plugin, or by rsync; or somebody else's driver.
 func TestMain(m *testing.M) {
 	if os.Args[0] == selfExec || filepath.Base(os.Args[0]) == programName || len(os.Args) > 1 && os.Args[1] == "remote-shell" {
 		program()
+	}
+	if serveThird() {
+		return
 	}
 	moreAtOnce()
 	testscript.Main(withLab{m}, map[string]func(){programName: program})

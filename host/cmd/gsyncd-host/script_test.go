@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,25 +16,37 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
 )
 
-// TestScripts runs what people type. Beside the commands of testscript, and the
+// TestScripts runs what people type. $THIRD has drivers that are not built in, all
+// with the checksum $SUM. Beside the commands of testscript, and the
 // condition [root], there are
 //
 //	code N COMMAND...    run it; its exit code must be N
 //	same DIR DIR         both trees are equal in all that a mirror keeps
 //	tidy DIR             nothing of the program's own is left in it
 //	field FILE PATH WANT a field of the JSON in FILE, "done.files" say, prints as WANT
+//	module FILE HEX [MANIFEST]
+//	                     write bytes, with what is in MANIFEST as a module's manifest; $MODULE is their checksum
 //	mtime FILE N         set a file's modification time to N seconds after 1970
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
+			// Compiled modules are kept below the home.
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("STATE", filepath.Join(env.WorkDir, "state"))
-			return nil
+			env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))
+			env.Setenv("THIRD", filepath.Join(env.WorkDir, "third"))
+			sum, err := thirdParty(env.Getenv("THIRD"))
+			env.Setenv("SUM", sum)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": scriptCode, "same": scriptSame, "tidy": scriptTidy, "field": scriptField, "mtime": scriptMtime,
+			"module": scriptModule,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond != "root" {
@@ -105,6 +119,20 @@ func scriptField(ts *testscript.TestScript, neg bool, args []string) {
 	if got := fmt.Sprint(v); (got == args[2]) == neg {
 		ts.Fatalf("%s is %q, want %q (negated: %v)\n%s", args[1], got, args[2], neg, ts.ReadFile(args[0]))
 	}
+}
+
+func scriptModule(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: module FILE HEX [MANIFEST]")
+	}
+	data, err := hex.DecodeString(args[1])
+	ts.Check(err)
+	if len(args) == 3 {
+		data, err = wasmfile.Pack(data, []byte(ts.ReadFile(args[2])))
+		ts.Check(err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+	ts.Setenv("MODULE", fmt.Sprintf("%x", sha256.Sum256(data)))
 }
 
 func scriptMtime(ts *testscript.TestScript, _ bool, args []string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"testing"
@@ -20,10 +21,12 @@ func TestSSHDriver(t *testing.T) {
 	check(t, os.Mkdir(pl.s, 0o755))
 	drivertest.Run(t, drivertest.Config{
 		Remote: true,
-		Launch: func(t *testing.T) sdk.Driver { return launchSSH(t, pl) },
-		NewTree: func(t *testing.T) drivertest.Tree {
+		Launch: func(in drivertest.T) sdk.Driver { return launchSSH(in, pl, t.Output()) },
+		NewTree: func(t drivertest.T) drivertest.Tree {
 			dir := t.TempDir() + "/tree"
-			check(t, os.Mkdir(dir, 0o755))
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
 			return drivertest.Tree{Address: sdk.Address{Scheme: "ssh", Rest: "far:file://" + dir}, Dir: dir}
 		},
 	})
@@ -31,19 +34,23 @@ func TestSSHDriver(t *testing.T) {
 }
 
 // launchSSH starts the ssh driver as a plugin with the place's environment.
-func launchSSH(t *testing.T, pl *place) sdk.Driver {
+func launchSSH(t drivertest.T, pl *place, log io.Writer) sdk.Driver {
 	t.Helper()
 	p, err := process.Launch(t.Context(), process.Command{
 		Path: selfExec, Args: []string{"plugin", "ssh"}, Env: pl.environ, SocketDir: pl.tmp,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Logger: slog.New(slog.NewTextHandler(log, nil)),
 	})
-	check(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		p.Stop(ctx)
 	})
 	d, err := p.Driver(t.Context())
-	check(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return d
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/grant"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
+	"github.com/gsyncd/gsyncd-host/sdk/wasm"
 	"github.com/gsyncd/gsyncd-host/sdk/wire"
 )
 
@@ -87,7 +88,7 @@ func TestBadGuests(t *testing.T) {
 		return text
 	}
 	said := describes(sdk.Descriptor{Name: "granted", Version: "1", Schemes: []string{"granted"}, Roles: []sdk.Role{sdk.Primary}})
-	module := wasmtest.Module{Version: 1, Answer: append([]byte{0}, said...)}
+	module := wasmtest.Module{Version: 1, Answers: map[byte][]byte{byte(wasm.Describe): append([]byte{0}, said...)}}
 	good := made(module)
 	packed := func(d sdk.Descriptor) string {
 		out, err := wasmfile.Pack(module.Assemble(), describes(d))
@@ -147,7 +148,7 @@ func TestPackedGuest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := wasmfile.Read(written(t, "tiny.wasm", wasmtest.Module{Version: 1, Answer: text}.Assemble()), nil)
+	f, err := wasmfile.Read(written(t, "tiny.wasm", wasmtest.Module{Version: 1, Answers: map[byte][]byte{byte(wasm.Describe): text}}.Assemble()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestPack(t *testing.T) {
 // Whatever a file holds, it is read without a panic, and what can be packed can be
 // read.
 func FuzzSections(f *testing.F) {
-	f.Add(wasmtest.Module{Version: 1, Answer: []byte("x")}.Assemble())
+	f.Add(wasmtest.Module{Version: 1, Answers: map[byte][]byte{1: []byte("x")}}.Assemble())
 	f.Add([]byte("\x00asm\x01\x00\x00\x00\x00\xff\xff\xff\xff\x0f"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, _, _ = section(data)

@@ -10,7 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
+	"github.com/gsyncd/gsyncd-host/host/plugin/wasmtest"
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/wasm"
+	"github.com/gsyncd/gsyncd-host/sdk/wire"
 )
 
 const testdata = "github.com/gsyncd/gsyncd-host/host/plugin/wasmrun/testdata/"
@@ -217,45 +221,111 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
+// listing are the rows of a directory with two files.
+func listing(t *testing.T) (rows []byte) {
+	t.Helper()
+	enc := wire.NewScanEncoder(1, func(b []byte) error {
+		rows = append(rows, b...)
+		return nil
+	})
+	file := func(name string) *sdk.Entry { return &sdk.Entry{Name: name, Type: sdk.TypeRegular} }
+	if err := errors.Join(enc.BeginDir(0, &sdk.Entry{Name: ".", Type: sdk.TypeDir}), enc.Entry(file("ab")), enc.Entry(file("cd")), enc.EndDir(0, nil), enc.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// newRogue makes a guest whose answer to a scan is the given one.
+func newRogue(t *testing.T, scan []byte, raw map[byte]uint64) *Driver {
+	t.Helper()
+	manifest, err := wire.AppendManifest([]byte{0}, sdk.Descriptor{Name: "rogue", Version: "1", Schemes: []string{"rogue"}, Roles: []sdk.Role{sdk.Primary}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := wasmtest.Module{Version: wire.ABI, Raw: raw, Answers: map[byte][]byte{
+		byte(wasm.Describe): manifest, byte(wasm.Open): wire.AppendInfo([]byte{0, 1, 0, 0, 0}, sdk.Info{}), byte(wasm.Close): {0},
+		byte(wasm.Identity): wire.AppendIdentity([]byte{0}, sdk.Identity{Filesystem: "rogue:1"}),
+	}}
+	if raw == nil {
+		m.Answers[byte(wasm.Scan)] = scan
+	}
+	f := &wasmfile.File{Path: "rogue.wasm", Data: m.Assemble()}
+	d, err := New(t.Context(), f, Config{CacheDir: guests.CacheDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
 // Answers that break the rules are refused, and cost the directory that they are
 // about.
 func TestRogueAnswers(t *testing.T) {
-	d := run(t, "rogue", &logs{})
-	src, err := d.OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "rogue"}})
+	whole := append([]byte{0, 0, 0, 0, 0}, listing(t)...)
+	swap := func(name string) []byte { return bytes.Replace(whole, []byte("\x02ab"), []byte("\x02"+name), 1) }
+	lying := bytes.Clone(whole)
+	copy(lying[6:], "\xff\xff\xff\xff")
+	garbage := bytes.Clone(whole)
+	for i := range garbage[5:] {
+		garbage[5+i] ^= 0x5a
+	}
+	for name, test := range map[string]struct {
+		scan []byte
+		raw  uint64
+		want string
+	}{
+		"good": {scan: whole}, "dotdot": {swap(".."), 0, "leads out"}, "slash": {swap("a/"), 0, "separator"}, "NUL": {swap("a\x00"), 0, "NUL"}, "unsorted": {swap("zz"), 0, "not sorted"},
+		"garbage": {garbage, 0, "malformed"}, "cut": {whole[:len(whole)-3], 0, "cut short"}, "half": {whole[:len(whole)-11], 0, "malformed"},
+		"twice": {append(bytes.Clone(whole), whole[5:]...), 0, "malformed"}, "lying length": {lying, 0, "row of"},
+		"no handle": {[]byte{0, 1}, 0, "malformed"}, "empty": {[]byte{}, 0, "none of the known"}, "no status": {[]byte{7}, 0, "none of the known"},
+		"huge": {nil, 1024<<32 | 0x7fff_ffff, "too long"}, "outside": {nil, 0xffff_0000<<32 | 100, "outside of its memory"}, "bad error": {[]byte{1, 99}, 0, "cut short"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var raw map[byte]uint64
+			if test.raw != 0 {
+				raw = map[byte]uint64{byte(wasm.Scan): test.raw}
+			}
+			src, err := newRogue(t, test.scan, raw).OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "rogue"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer src.Close()
+			got := &rows{errs: map[int]*sdk.Error{}}
+			err = src.Scan(t.Context(), sdk.ScanRequest{Dirs: []sdk.Path{"a"}}, got)
+			if f := got.errs[0]; err == nil && f != nil {
+				err = f
+			}
+			switch {
+			case test.want == "" && err != nil:
+				t.Error(err)
+			case test.want != "" && (err == nil || sdk.KindOf(err) != sdk.KindFatal || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("error %v, want %q; rows %v", err, test.want, got.got)
+			}
+			if id, err := src.Identity(t.Context()); err != nil || id.Filesystem != "rogue:1" {
+				t.Errorf("afterwards: %v %v", id, err)
+			}
+		})
+	}
+}
+
+// A guest that calls the host with whatever comes to its mind does no harm, and one
+// that has no room for a request is told apart from one that has.
+func TestRogueCalls(t *testing.T) {
+	src, err := run(t, "rogue", &logs{}).OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "rogue"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	for mode, want := range map[string]string{
-		"dotdot": "leads out", "unsorted": "not sorted", "garbage": "malformed", "cut": "malformed", "twice": "where", "lying-length": "row of",
-		"huge": "too long", "outside": "outside of its memory", "empty": "none of the known", "bad-error": "cut short",
-	} {
-		t.Run(mode, func(t *testing.T) {
-			got := &rows{errs: map[int]*sdk.Error{}}
-			err := src.Scan(t.Context(), sdk.ScanRequest{Dirs: []sdk.Path{"a", sdk.Path(mode), "b"}}, got)
-			if mode == "twice" { // what is too much is for another directory, which is asked for again
-				want, got.errs[1] = "", &sdk.Error{}
-			}
-			if mode == "bad-error" { // an answer like others, only that it says nothing
-				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Error(err)
-				}
-				return
-			}
-			if e := got.errs[1]; err != nil || len(got.errs) != 1 || e == nil || e.Kind != sdk.KindFatal || !strings.Contains(e.Error(), want) {
-				t.Errorf("errors %v, %v", got.errs, err)
-			}
-			if !strings.HasSuffix(strings.Join(got.got, " "), "end 1 begin 2 ab cd end 2") {
-				t.Errorf("rows %v", got.got)
-			}
-		})
-	}
 	got := &rows{errs: map[int]*sdk.Error{}}
-	if err := src.Scan(t.Context(), sdk.ScanRequest{Dirs: []sdk.Path{"host", "b"}}, got); err != nil || len(got.errs) > 0 {
-		t.Errorf("calls of the host: %v %v", err, got.errs)
+	if err := src.Scan(t.Context(), sdk.ScanRequest{Dirs: []sdk.Path{"host", "b"}}, got); err != nil || len(got.errs) > 0 || len(got.got) != 8 {
+		t.Errorf("calls of the host: %v %v", err, got)
 	}
-	long := []sdk.Path{sdk.Path(strings.Repeat(strings.Repeat("x", 200)+"/", 150) + "x")}
-	if _, err := src.Stat(t.Context(), append(long, long[0], long[0]), 0); err == nil || !strings.Contains(err.Error(), "no room") {
+	long := sdk.Path(strings.Repeat(strings.Repeat("x", 200)+"/", 150) + "x")
+	if _, err := src.Stat(t.Context(), []sdk.Path{long, long, long}, 0); err == nil || !strings.Contains(err.Error(), "no room") {
 		t.Errorf("no room for a request: %v", err)
 	}
 }

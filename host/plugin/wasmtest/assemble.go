@@ -2,6 +2,7 @@ package wasmtest
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 )
 
@@ -12,7 +13,10 @@ type Module struct {
 	Wrong   string    // the exported function that takes nothing and returns nothing
 	Version byte      // what gsyncd_abi_version returns
 	Import  [2]string // module and name of a function that it imports
-	Answer  []byte    // to every call; nil: a trap
+	// Answers are given to calls of a method; those without one trap. Raw are results
+	// of gsyncd_call as they are, such as ones that point nowhere.
+	Answers map[byte][]byte
+	Raw     map[byte]uint64
 }
 
 // Types of functions, by their place in the type section.
@@ -42,8 +46,9 @@ func (m Module) Assemble() []byte {
 		{0x41, 16, 0x0b},        // i32.const
 		{0x00, 0x0b},            // unreachable
 	}
-	if m.Answer != nil {
-		bodies[2] = append(signed([]byte{0x42}, answerAt<<32|int64(len(m.Answer))), 0x0b) // i64.const
+	var data []byte
+	if len(m.Answers)+len(m.Raw) > 0 {
+		bodies[2], data = m.call()
 	}
 	names := []string{"gsyncd_abi_version", "gsyncd_alloc", "gsyncd_call"}
 	var types, exports, codes [][]byte
@@ -53,7 +58,7 @@ func (m Module) Assemble() []byte {
 			kind, bodies[i] = typeNothing, []byte{0x0b}
 		}
 		types = append(types, []byte{kind})
-		codes = append(codes, append([]byte{byte(len(bodies[i]) + 1), 0}, bodies[i]...))
+		codes = append(codes, append(append(binary.AppendUvarint(nil, uint64(len(bodies[i])+1)), 0), bodies[i]...))
 		if n != m.Without {
 			exports = append(exports, append(name(n), 0, first+byte(i)))
 		}
@@ -65,11 +70,27 @@ func (m Module) Assemble() []byte {
 	out = section(out, 5, vector([]byte{0, 1})) // one page
 	out = section(out, 7, vector(exports...))
 	out = section(out, 10, vector(codes...))
-	if m.Answer == nil {
+	if data == nil {
 		return out
 	}
 	at := append(signed([]byte{0, 0x41}, answerAt), 0x0b) // in memory 0, at i32.const
-	return section(out, 11, vector(slices.Concat(at, name(string(m.Answer)))))
+	return section(out, 11, vector(slices.Concat(at, name(string(data)))))
+}
+
+// call returns the body of gsyncd_call and the answers, one behind the other.
+func (m Module) call() (body, data []byte) {
+	result := func(method byte, value int64) {
+		body = append(signed(append(body, 0x20, 0, 0x41), int64(method)), 0x46, 0x04, 0x40) // local.get 0, i32.const, i32.eq, if
+		body = append(signed(append(body, 0x42), value), 0x0f, 0x0b)                        // i64.const, return, end
+	}
+	for _, method := range slices.Sorted(maps.Keys(m.Answers)) {
+		result(method, (answerAt+int64(len(data)))<<32|int64(len(m.Answers[method])))
+		data = append(data, m.Answers[method]...)
+	}
+	for method, value := range m.Raw {
+		result(method, int64(value))
+	}
+	return append(body, 0x00, 0x0b), data // unreachable, end
 }
 
 func section(out []byte, id byte, body []byte) []byte {

@@ -1,10 +1,8 @@
-// Command rogue is a guest that speaks the ABI by itself, and breaks its rules: in
-// the answer for a directory that is named for one of them.
+// Command rogue is a guest that speaks the ABI by itself. For the directory "host" it
+// calls the host in every way that there is, and it has little room for requests.
 package main
 
 import (
-	"bytes"
-	"encoding/binary"
 	"unsafe"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -81,32 +79,7 @@ func piece() uint64 {
 	answer = append(answer, 9, 0, 0, 0)
 	rows := good(done)
 	done++
-	switch dir {
-	case "dotdot":
-		rows = bytes.Replace(rows, []byte("\x02ab"), []byte("\x02.."), 1)
-	case "unsorted":
-		rows = bytes.Replace(rows, []byte("\x02ab"), []byte("\x02zz"), 1)
-	case "garbage":
-		for i := range rows {
-			rows[i] ^= 0x5a
-		}
-	case "cut":
-		rows = rows[:len(rows)-3]
-	case "twice":
-		rows = append(rows, rows...)
-	case "lying-length":
-		binary.LittleEndian.PutUint32(rows[1:], 0xffff_ffff)
-	case "huge":
-		return uint64(address(answer))<<32 | 0x7fff_ffff
-	case "outside":
-		return 0xffff_0000<<32 | 1<<16
-	case "empty":
-		answer = answer[:0]
-		return result()
-	case "bad-error":
-		answer = append(answer[:0], 1, 99)
-		return result()
-	case "host":
+	if dir == "host" {
 		// What the runner must refuse, or may, without harm.
 		for method := uint32(0); method < 100; method++ {
 			for _, size := range []uint32{0, 1, 4, 9, 1000, 0xffff_ffff} {

@@ -119,7 +119,8 @@ const (
 	HasNative                            // a source tells native xtimes, a target keeps those of OpenRequest.Volume
 	KeepsVolumeMark                      // a target whose root carries volume marks, by which it can be a primary in turn
 	SyncsInLists                         // Apply takes OpSync; a resource in another process always has it
-	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists
+	OneInstance                          // a source whose answers hang on what it saw before: a guest has it open once, for all calls
+	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | OneInstance
 )
 
 // Known drops the bits that this version does not know.

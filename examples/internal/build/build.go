@@ -107,14 +107,12 @@ func (p *Programs) LaunchGuest(t drivertest.T, module string, granted grant.Conf
 	if err != nil {
 		t.Fatal(err)
 	}
-	return launch(t, process.Command{
-		Path: p.Host(t), Args: []string{"plugin", "wasm", module}, Handout: handout,
-		StartTimeout: time.Minute, // the first time the module is compiled
-	})
+	return launch(t, process.Command{Path: p.Host(t), Args: []string{"plugin", "wasm", module}, Handout: handout})
 }
 
 func launch(t drivertest.T, c process.Command) (sdk.Driver, func()) {
 	t.Helper()
+	c.StartTimeout = time.Minute // the first time a module is compiled
 	proc, err := process.Launch(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

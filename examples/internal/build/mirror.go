@@ -84,7 +84,7 @@ func (p *Programs) Check(t testing.TB, module string, args ...string) {
 // Become waits until a directory holds what another one does.
 func Become(t testing.TB, dir, want string) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(patience)
 	for {

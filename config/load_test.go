@@ -26,7 +26,7 @@ var places = cmp.Options{
 }
 
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl", "guest.hcl", "remote.hcl", "gluster.hcl"} {
+	for _, name := range []string{"minimal.hcl", "full.hcl", "plugin.hcl", "guest.hcl", "zip.hcl", "https.hcl", "cpio.hcl", "remote.hcl", "gluster.hcl"} {
 		opts := options("../examples/" + name)
 		opts.Schemes = append(opts.Schemes, "ssh", "gluster")
 		cfg := load(t, opts)

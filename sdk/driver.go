@@ -119,8 +119,9 @@ const (
 	HasNative                            // a source tells native xtimes, a target keeps those of OpenRequest.Volume
 	KeepsVolumeMark                      // a target whose root carries volume marks, by which it can be a primary in turn
 	SyncsInLists                         // Apply takes OpSync; a resource in another process always has it
+	OneInstance                          // a source whose answers hang on what it saw before: a guest has it open once, for all calls
 	SyncsFiles                           // Sync does not reach data: OpRename makes that of the program's own files durable first, unless it is Synced
-	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | SyncsFiles
+	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | OneInstance | SyncsFiles
 )
 
 // Known drops the bits that this version does not know.

@@ -17,6 +17,9 @@ type pool[R sdk.Resource] struct {
 	once bool
 	open func(context.Context, *instance) (R, error)
 	info sdk.Info
+	// alone holds the turn of who looks for a place, if there may be one instance
+	// only: two that find the last one failed must not both make a new one.
+	alone chan struct{}
 
 	mu     sync.Mutex
 	places []*place[R]
@@ -36,6 +39,9 @@ func (p *pool[R]) first(ctx context.Context) error {
 	at, err := p.add(ctx, true)
 	if err == nil {
 		p.info = at.resource.Info()
+		if p.info.Features&sdk.OneInstance != 0 {
+			p.most, p.alone = 1, make(chan struct{}, 1)
+		}
 	}
 	return err
 }
@@ -73,6 +79,14 @@ func errClosed() *sdk.Error {
 func (p *pool[R]) take(ctx context.Context) (at *place[R], done func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
+	}
+	if p.alone != nil {
+		select {
+		case p.alone <- struct{}{}:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		defer func() { <-p.alone }()
 	}
 	p.mu.Lock()
 	if p.closed {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,7 +88,12 @@ type tree struct {
 	names []string
 }
 
-func (*tree) Info() sdk.Info { return sdk.Info{} }
+func (t *tree) Info() sdk.Info {
+	if slices.Contains(t.names, "alone") {
+		return sdk.Info{Features: sdk.OneInstance}
+	}
+	return sdk.Info{}
+}
 
 func (*tree) Identity(context.Context) (sdk.Identity, error) {
 	return sdk.Identity{Filesystem: "clumsy:1", Root: sdk.FileID{Ino: 1, Gen: 1}}, nil

@@ -104,7 +104,8 @@ const (
 	HasNative                            // a source tells native xtimes, a target keeps those of OpenRequest.Volume
 	KeepsVolumeMark                      // a target whose root carries volume marks, by which it can be a primary in turn
 	SyncsInLists                         // Apply takes OpSync; a resource in another process always has it
-	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists
+	CrossesMounts                        // a source that goes on where another filesystem is mounted below its root
+	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | CrossesMounts
 )
 
 // Known drops the bits that this version does not know.

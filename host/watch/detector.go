@@ -13,8 +13,8 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
-// Detector asks for looks at the directories in which something happened. Its
-// methods may be called concurrently.
+// Detector asks for looks at the directories in which something happened. The
+// first look, at everything, is its user's. Its methods may be called concurrently.
 type Detector struct {
 	name   string
 	root   *localfs.Root
@@ -182,6 +182,7 @@ func (d *Detector) hush() { d.ending.Do(func() { unix.Close(d.stop[1]) }) }
 // Done tells of a pass that just ended, as [marker.ScanDetector.Done] does.
 func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
 	d.scan.Done(p, cpu)
+	d.ear.ended(d.hear)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
@@ -263,6 +264,7 @@ func (d *Detector) take(now time.Time) marker.Hint {
 			hint.Dirs = append(hint.Dirs, id)
 		}
 	}
+	d.ear.begun()
 	d.told, d.later = map[sdk.FileID]struct{}{}, map[sdk.FileID]struct{}{}
 	d.lost, d.relook, d.began = false, time.Time{}, now
 	return hint

@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,8 +13,9 @@ import (
 )
 
 // fanotifyMask is all that can change what a listing shows. Events carry the
-// directory and nothing else, so that the kernel makes one of all that happened in
-// a directory since the queue was last read.
+// directory and the entry, without its name, so that the kernel makes one of all
+// that happened to an entry since the queue was last read. Without the entry it
+// would not tell at all of what happens to one that is there already.
 const fanotifyMask = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MODIFY | unix.FAN_CLOSE_WRITE |
 	unix.FAN_ATTRIB | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO | unix.FAN_ONDIR
 
@@ -25,16 +27,25 @@ const proofMask = unix.FAN_OPEN | unix.FAN_ONDIR
 type fanotify struct {
 	queue   int
 	root    *localfs.Root
+	index   Index
 	handles handles
 	buf     []byte
+
+	mu     sync.Mutex
+	pass   bool // one is under way
+	strays map[sdk.FileID]struct{}
 }
+
+// maxStrays bounds the files that are asked for once more when a pass has ended;
+// beyond, a change by a name outside of the tree is left to sweeps.
+const maxStrays = 1 << 16
 
 var _ ear = (*fanotify)(nil)
 
 // openFanotify marks the filesystem of root, and makes sure that an event of
 // root comes through.
-func openFanotify(root *localfs.Root) (*fanotify, error) {
-	queue, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_REPORT_DIR_FID|unix.FAN_CLOEXEC|unix.FAN_NONBLOCK, unix.O_RDONLY|unix.O_CLOEXEC)
+func openFanotify(root *localfs.Root, index Index) (*fanotify, error) {
+	queue, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_REPORT_FID|unix.FAN_REPORT_DIR_FID|unix.FAN_CLOEXEC|unix.FAN_NONBLOCK, unix.O_RDONLY|unix.O_CLOEXEC)
 	switch err {
 	case nil:
 	case unix.EPERM:
@@ -46,7 +57,8 @@ func openFanotify(root *localfs.Root) (*fanotify, error) {
 	default:
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
-	f := &fanotify{queue: queue, root: root, handles: newHandles(root), buf: make([]byte, eventBuffer)}
+	f := &fanotify{queue: queue, root: root, index: index, handles: newHandles(root), buf: make([]byte, eventBuffer),
+		pass: true, strays: map[sdk.FileID]struct{}{}}
 	if err := f.mark(); err != nil {
 		f.close()
 		return nil, err
@@ -123,22 +135,18 @@ func (f *fanotify) fd() int { return f.queue }
 
 func (f *fanotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
 	err = readEvents(f.queue, f.buf, func(b []byte) error {
-		return eachEvent(b, func(mask uint64, dir handle) {
-			if mask&unix.FAN_Q_OVERFLOW != 0 {
-				lost = true
+		return eachEvent(b, func(mask uint64, dir, entry handle) {
+			known, failed := f.follow(dir, tell)
+			lost = lost || failed || mask&unix.FAN_Q_OVERFLOW != 0
+			if known || entry.data == nil || !f.index.Linked() && !f.passes() {
 				return
 			}
-			if dir.data == nil {
-				return // of nothing that is in a directory
-			}
-			switch id, err := f.handles.resolve(dir); {
-			case err == nil:
-				tell(id)
-			case err == unix.ESTALE || err == unix.ENOENT:
-				// Gone: the one that it was in tells.
-			default:
-				lost = true
-			}
+			_, failed = f.follow(entry, func(id sdk.FileID) bool {
+				f.stray(id)
+				f.holders(id, tell)
+				return true
+			})
+			lost = lost || failed
 		})
 	})
 	if err != nil {
@@ -147,7 +155,62 @@ func (f *fanotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
 	return lost, err
 }
 
+// holders tells of the names in the tree of a file to which something happened by a
+// name outside, or to how many names it has.
+func (f *fanotify) holders(id sdk.FileID, tell func(sdk.FileID) bool) {
+	for _, dir := range f.index.Holders(id) {
+		tell(dir)
+	}
+}
+
+func (f *fanotify) passes() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pass
+}
+
+// stray keeps a file in mind while a pass is under way: a directory that it has a
+// name in may have been read and not be in the index yet.
+func (f *fanotify) stray(id sdk.FileID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pass && len(f.strays) < maxStrays {
+		f.strays[id] = struct{}{}
+	}
+}
+
+func (f *fanotify) begun() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pass = true
+}
+
+func (f *fanotify) ended(tell func(sdk.FileID) bool) {
+	f.mu.Lock()
+	strays := f.strays
+	f.pass, f.strays = false, map[sdk.FileID]struct{}{}
+	f.mu.Unlock()
+	for id := range strays {
+		f.holders(id, tell)
+	}
+}
+
+// follow tells of what a handle means, if that is there. failed says that it
+// could not be found out.
+func (f *fanotify) follow(h handle, tell func(sdk.FileID) bool) (known, failed bool) {
+	if h.data == nil {
+		return false, false
+	}
+	switch id, err := f.handles.resolve(h); {
+	case err == nil:
+		return tell(id), false
+	case err == unix.ESTALE || err == unix.ENOENT:
+		return false, false // gone: the directory that it was in tells
+	}
+	return false, true
+}
+
 // watch has nothing to do: what is made on the filesystem is marked already.
 func (f *fanotify) watch([]sdk.FileID, []sdk.Path) ([]sdk.FileID, error) { return nil, nil }
 
-func (f *fanotify) close() { unix.Close(f.queue) }
+func (f *fanotify) close() { _ = unix.Close(f.queue) }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handle names a directory of the marked filesystem; data is valid while the
-// event is handled.
+// handle names an object of the marked filesystem; data is valid while the event
+// is handled, and nil if there is none.
 type handle struct {
 	kind int32
 	data []byte
@@ -22,8 +22,9 @@ const (
 	handleHead = 8  // struct file_handle, before its bytes
 )
 
-// eachEvent calls f for every event in b, with the directory that it is about.
-func eachEvent(b []byte, f func(mask uint64, dir handle)) error {
+// eachEvent calls f for every event in b, with the directory that it is about, and
+// the entry if that is told.
+func eachEvent(b []byte, f func(mask uint64, dir, entry handle)) error {
 	order := binary.NativeEndian
 	for len(b) > 0 {
 		if len(b) < eventHead {
@@ -36,40 +37,45 @@ func eachEvent(b []byte, f func(mask uint64, dir handle)) error {
 		if size < eventHead || size > len(b) || head < eventHead || head > size {
 			return fmt.Errorf("an event of %d bytes with a head of %d", size, head)
 		}
-		dir, err := dirOf(b[head:size])
+		dir, entry, err := handlesOf(b[head:size])
 		if err != nil {
 			return err
 		}
-		f(order.Uint64(b[8:]), dir)
+		f(order.Uint64(b[8:]), dir, entry)
 		b = b[size:]
 	}
 	return nil
 }
 
-// dirOf finds the directory in an event's records.
-func dirOf(b []byte) (dir handle, err error) {
+// handlesOf finds the directory and the entry in an event's records.
+func handlesOf(b []byte) (dir, entry handle, err error) {
 	order := binary.NativeEndian
 	for len(b) > 0 {
 		if len(b) < infoHead {
-			return dir, fmt.Errorf("%d bytes are no record of an event", len(b))
+			return dir, entry, fmt.Errorf("%d bytes are no record of an event", len(b))
 		}
 		size := int(order.Uint16(b[2:]))
 		if size < infoHead || size > len(b) {
-			return dir, fmt.Errorf("a record of %d bytes in an event", size)
+			return dir, entry, fmt.Errorf("a record of %d bytes in an event", size)
 		}
-		if b[0] == unix.FAN_EVENT_INFO_TYPE_DFID {
+		to := &dir
+		switch b[0] {
+		case unix.FAN_EVENT_INFO_TYPE_FID:
+			to = &entry
+			fallthrough
+		case unix.FAN_EVENT_INFO_TYPE_DFID:
 			const at = infoHead + infoFsid
 			if size < at+handleHead {
-				return dir, fmt.Errorf("a directory in a record of %d bytes", size)
+				return dir, entry, fmt.Errorf("a handle in a record of %d bytes", size)
 			}
 			n := int(order.Uint32(b[at:]))
 			if n > size-at-handleHead {
-				return dir, fmt.Errorf("a handle of %d bytes in a record of %d", n, size)
+				return dir, entry, fmt.Errorf("a handle of %d bytes in a record of %d", n, size)
 			}
-			dir.kind = int32(order.Uint32(b[at+4:]))
-			dir.data = b[at+handleHead : at+handleHead+n]
+			to.kind = int32(order.Uint32(b[at+4:]))
+			to.data = b[at+handleHead : at+handleHead+n]
 		}
 		b = b[size:]
 	}
-	return dir, nil
+	return dir, entry, nil
 }

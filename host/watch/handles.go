@@ -9,13 +9,11 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
-// maxHandles bounds the handles whose directories are remembered, in about 8 MB.
-// Beyond, all are forgotten: a directory that something happens in again costs a few
-// microseconds once more.
+// maxHandles bounds the handles that are remembered, in about 8 MB. Beyond, all are
+// forgotten: what something happens to again costs a few microseconds once more.
 const maxHandles = 1 << 16
 
-// handles finds directories by their handles. A handle means one directory for
-// good, wherever that is moved, so what is found once can be kept.
+// handles finds directories and files by their handles. A handle means one for good, wherever that is moved, so what is found once can be kept.
 type handles struct {
 	root  *localfs.Root
 	known map[string]sdk.FileID
@@ -26,7 +24,7 @@ func newHandles(root *localfs.Root) handles {
 	return handles{root: root, known: map[string]sdk.FileID{}}
 }
 
-// resolve gives the identity of a directory as the driver tells it. The error is
+// resolve gives the identity of what a handle means as the driver tells it. The error is
 // a bare errno or one of localfs.
 func (h *handles) resolve(dir handle) (sdk.FileID, error) {
 	h.key = append(binary.LittleEndian.AppendUint32(h.key[:0], uint32(dir.kind)), dir.data...)

@@ -94,4 +94,4 @@ func unescape(s string) string {
 	return b.String()
 }
 
-func (m *mounts) close() { unix.Close(m.fd) }
+func (m *mounts) close() { _ = unix.Close(m.fd) }

@@ -28,6 +28,10 @@ type Index interface {
 	Has(id sdk.FileID) bool
 	// Dirs counts the directories that are known.
 	Dirs() int
+	// Linked reports whether there are files with several names, and Holders in
+	// which directories such a file has names.
+	Linked() bool
+	Holders(file sdk.FileID) []sdk.FileID
 }
 
 // Options says what Open works with. Pace, Scan and Logger may be left out.
@@ -77,8 +81,9 @@ func Open(ctx context.Context, o Options) (*Detector, []Refusal, error) {
 		return nil, refused, o.demand(refused)
 	}
 	for _, kind := range kinds {
-		d, err := open(kind, root, o)
+		d, err := newDetector(kind, root, o)
 		if err == nil {
+			go d.listen()
 			return d, refused, nil
 		}
 		refused = append(refused, Refusal{kind, err})
@@ -139,8 +144,9 @@ func suits(root *localfs.Root, id sdk.Identity) error {
 	return nil
 }
 
-// open listens to one kind of events of a root, which is the detector's then.
-func open(kind string, root *localfs.Root, o Options) (*Detector, error) {
+// newDetector makes a detector for one kind of events of a root, which is the
+// detector's then.
+func newDetector(kind string, root *localfs.Root, o Options) (*Detector, error) {
 	d := &Detector{
 		name: kind, root: root, has: o.Index.Has, log: o.Logger, deafed: o.Deaf, pace: o.Pace.withDefaults(),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1),
@@ -156,7 +162,7 @@ func open(kind string, root *localfs.Root, o Options) (*Detector, error) {
 	switch kind {
 	case Fanotify:
 		var f *fanotify
-		if f, err = openFanotify(root); err == nil {
+		if f, err = openFanotify(root, o.Index); err == nil {
 			d.ear = f
 		}
 	case Inotify:
@@ -176,6 +182,5 @@ func open(kind string, root *localfs.Root, o Options) (*Detector, error) {
 		d.mounts.close()
 		return nil, err
 	}
-	go d.listen()
 	return d, nil
 }

@@ -58,13 +58,19 @@ func (w *walk) hidden(n *node) bool {
 }
 
 // gone notes a directory that is not in its place any more. A partial pass goes
-// on to ask its parent, unless that was asked after it was last found.
+// on to ask its parent, unless that was asked after it was last found. If what
+// holds it is missing, it is looked for once more where that is found.
 func (w *walk) gone(r ref) {
 	m := w.m
 	n := m.tree.at(r)
 	n.flags |= flagHole
 	w.save(r, false, false)
-	if w.full || n.parent == 0 || m.lost(r) {
+	switch {
+	case w.full || n.parent == 0:
+		return
+	case m.lost(r):
+		n.listed = 0
+		w.shelf = append(w.shelf, r)
 		return
 	}
 	if p := m.tree.at(n.parent); p.listed != w.seen || !p.is(flagHole) {

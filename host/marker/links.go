@@ -16,6 +16,11 @@ type linkTable struct {
 	names []linkName
 	dirs  map[ref]uint32 // the first name in a directory
 
+	// lost reports whether a directory is missing, and losses whether any is: names
+	// in it count as gone, lest they hide others that are.
+	lost   func(dir ref) bool
+	losses func() bool
+
 	freeFiles, freeNames []uint32
 	old, removed         []uint32 // for replace
 }
@@ -33,8 +38,11 @@ type linkFile struct {
 	head    uint32
 }
 
-// short reports whether names of a file are missing that may be in the tree.
-func (f *linkFile) short() bool { return int64(f.nlink)-int64(f.known) > int64(f.outside) }
+// short reports whether names of a file are missing that may be in the tree. Of
+// those known, so many are lost.
+func (f *linkFile) short(lost int64) bool {
+	return int64(f.nlink)-int64(f.known)+lost > int64(f.outside)
+}
 
 // linkName is one name: of a file, in a directory.
 type linkName struct {
@@ -45,8 +53,8 @@ type linkName struct {
 	sibling    uint32 // the next name in the same directory, by its bytes
 }
 
-func newLinkTable() *linkTable {
-	return &linkTable{byID: map[sdk.FileID]uint32{}, dirs: map[ref]uint32{},
+func newLinkTable(lost func(dir ref) bool, losses func() bool) *linkTable {
+	return &linkTable{lost: lost, losses: losses, byID: map[sdk.FileID]uint32{}, dirs: map[ref]uint32{},
 		files: make([]linkFile, 1), names: make([]linkName, 1)}
 }
 
@@ -91,14 +99,14 @@ func (t *linkTable) replace(dir ref, b *linkBatch, changed, seen func(file uint3
 		if differs {
 			changed(f)
 		}
-		if t.files[f].short() {
+		if t.files[f].short(0) || differs && t.short(f) {
 			seen(f)
 		}
 	}
 	t.removed = append(t.removed, t.old[k:]...)
 	for _, i := range t.removed {
 		f := t.names[i].file
-		if t.remove(i); t.files[f].known > 0 && t.files[f].short() {
+		if t.remove(i); t.files[f].known > 0 && t.short(f) {
 			changed(f)
 			seen(f)
 		}
@@ -210,4 +218,18 @@ func (t *linkTable) each(id sdk.FileID, f func(dir ref, name string)) {
 }
 
 // waits reports whether names of a file are missing that may be in the tree.
-func (t *linkTable) waits(id sdk.FileID) bool { return t.files[t.byID[id]].short() }
+func (t *linkTable) waits(id sdk.FileID) bool { return t.short(t.byID[id]) }
+
+func (t *linkTable) short(f uint32) bool {
+	r := &t.files[f]
+	if r.short(0) || !t.losses() {
+		return r.short(0)
+	}
+	lost := int64(0)
+	for i := r.head; i != 0; i = t.names[i].next {
+		if t.lost(t.names[i].dir) {
+			lost++
+		}
+	}
+	return r.short(lost)
+}

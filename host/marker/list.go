@@ -130,13 +130,14 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
 	r := w.dirs[i]
-	if !w.open || w.other {
-		w.links.reset()
-	} else if err != nil {
+	met := w.open && !w.other
+	if met && err != nil {
 		w.broken[r] = true
 	}
 	elsewhere := (err != nil || w.other) && w.elsewhere(i)
-	if !elsewhere {
+	// The names in a directory that was not met stay known until it is, or is
+	// forgotten: of those that are gone by then, nothing else would tell.
+	if met && !elsewhere {
 		w.named(r)
 	}
 	switch {

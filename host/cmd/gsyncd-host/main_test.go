@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,10 +22,20 @@ const selfExec = "/proc/self/exe"
 // or by itself to serve a plugin, or by rsync.
 func TestMain(m *testing.M) {
 	if os.Args[0] == selfExec || filepath.Base(os.Args[0]) == programName || len(os.Args) > 1 && os.Args[1] == "remote-shell" {
-		main()
+		program()
 	}
 	moreAtOnce()
-	testscript.Main(withLab{m}, map[string]func(){programName: main})
+	testscript.Main(withLab{m}, map[string]func(){programName: program})
+}
+
+// program is main, and ends at once: under the race detector os.Exit waits a
+// second, and the tests end thousands of processes.
+func program() {
+	code := run()
+	if races() > 0 {
+		code = 66 // as the race detector has it
+	}
+	syscall.Exit(code)
 }
 
 // glusterLab is the Gluster that tests share; it starts with the first that asks.

@@ -76,7 +76,7 @@ func (f *fanotify) mark() error {
 	case nil:
 		return nil
 	case unix.EPERM:
-		return errors.New("a whole filesystem may only be watched with the capability CAP_SYS_ADMIN")
+		return errors.New("a whole filesystem may only be watched with the capability CAP_SYS_ADMIN; run as root, or with it")
 	case unix.EXDEV:
 		return errors.New("the primary is on a btrfs subvolume; it takes the filesystem's top level")
 	case unix.EOPNOTSUPP, unix.ENODEV:

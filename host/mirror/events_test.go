@@ -1,0 +1,113 @@
+package mirror_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/host/watch"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// TestEventStorm changes a primary at random while a mirror follows it by events,
+// and ends that at any moment. No mark may claim what is not there; and where
+// nothing changes any more, the mirror that runs makes the trees equal, by what
+// events told alone.
+func TestEventStorm(t *testing.T) {
+	for _, kind := range []string{watch.Fanotify, watch.Inotify} {
+		t.Run(kind, func(t *testing.T) {
+			if kind == watch.Fanotify && os.Geteuid() != 0 {
+				t.Skip("SKIPPED, NOT TESTED: fanotify needs root")
+			}
+			seed := *model.seed
+			if seed == 0 {
+				seed = uint64(time.Now().UnixNano())
+			}
+			t.Logf("replay with -seed=%d", seed)
+			rng := rand.New(rand.NewPCG(seed, 5))
+			r := newRigAt(t, memoryDir(t))
+			r.log, r.events = quietLog(), kind
+			r.retry = mirror.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond}
+			w := newWorld(r.primary, rng)
+			w.write(keepName, []byte("x"))
+			r.ended = func(index *marker.Marker, src sdk.Source) {
+				if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
+					t.Errorf("look at the primary: %v", err)
+					return
+				}
+				r.honest(index, src)
+			}
+			for round := 0; round < *model.steps && !t.Failed(); round++ {
+				stormRound(t, r, w, round%2 == 1)
+			}
+			if t.Failed() {
+				for _, line := range w.log[max(0, len(w.log)-200):] {
+					t.Log(line)
+				}
+			}
+		})
+	}
+}
+
+// stormRound lets a mirror run while the primary changes, and ends it in the
+// middle of that or when the trees are equal.
+func stormRound(t *testing.T, r *rig, w *world, cut bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r.running.Store(nil)
+	end := make(chan error, 1)
+	go func() { end <- r.runContext(ctx, mirror.Options{}) }()
+	defer func() {
+		cancel()
+		if err := <-end; err != nil && ctx.Err() == nil {
+			t.Errorf("the mirror ended: %v", err)
+		}
+	}()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for range 10 + w.rng.IntN(40) {
+		w.step()
+		if w.rng.IntN(3) == 0 {
+			<-tick.C
+		}
+	}
+	if cut {
+		return
+	}
+	last := "nothing"
+	for patience := time.Now().Add(20 * time.Second); last != ""; <-tick.C {
+		if time.Now().After(patience) {
+			t.Errorf("20 seconds after the last change: %s", last)
+			return
+		}
+		last = unequal(r)
+	}
+}
+
+// unequal tells in what the trees of a mirror that runs differ; "" is nothing.
+func unequal(r *rig) string {
+	p, err := trySurvey(r.primary)
+	if err != nil {
+		return err.Error()
+	}
+	s, err := trySurvey(r.secondary)
+	if err != nil {
+		return err.Error()
+	}
+	if pairs := wrongLinks(p, s); len(pairs) > 0 {
+		return fmt.Sprintf("%q are one file on one side only", pairs)
+	}
+	if len(s.own) > 0 {
+		return fmt.Sprintf("%q are still there", s.own)
+	}
+	for path, what := range differences(p, s) {
+		return fmt.Sprintf("%q differs: %s", path, what)
+	}
+	return ""
+}

@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gsyncd/gsyncd-host/host/marker"
 	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/host/report"
 	"github.com/gsyncd/gsyncd-host/host/watch"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
@@ -50,6 +54,57 @@ func TestEventStorm(t *testing.T) {
 					t.Log(line)
 				}
 			}
+		})
+	}
+}
+
+// TestSweepFindsWhatRaisedNoEvent stores through a mapping that stays: the file has
+// another change time, of which nobody tells.
+func TestSweepFindsWhatRaisedNoEvent(t *testing.T) {
+	for _, sweep := range []time.Duration{0, 200 * time.Millisecond} {
+		t.Run(fmt.Sprint(sweep), func(t *testing.T) {
+			r := newRig(t)
+			r.events, r.sweep = watch.Inotify, sweep
+			r.write("d/f", "some data")
+			f, err := os.OpenFile(filepath.Join(r.primary, "d/f"), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			m, err := unix.Mmap(int(f.Fd()), 0, 9, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = unix.Munmap(m) }()
+			if err := f.Sync(); err != nil { // or the store would move no time
+				t.Fatal(err)
+			}
+			r.age()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			end := make(chan error, 1)
+			go func() { end <- r.runContext(ctx, mirror.Options{}) }()
+			defer func() {
+				cancel()
+				<-end
+			}()
+			there := func() string {
+				data, _ := os.ReadFile(filepath.Join(r.secondary, "d/f"))
+				return string(data)
+			}
+			r.await(ctx, func(s report.Snapshot) bool { return s.State == report.InSync && there() == "some data" })
+			m[0] = 'S'
+			if sweep == 0 {
+				// Nothing tells of it, or the other half of this test would prove nothing.
+				timer := time.NewTimer(500 * time.Millisecond)
+				defer timer.Stop()
+				<-timer.C
+				if got := there(); got != "some data" {
+					t.Errorf("%q came without an event and without a sweep", got)
+				}
+				return
+			}
+			r.await(ctx, func(report.Snapshot) bool { return there() == "Some data" })
 		})
 	}
 }

@@ -35,7 +35,9 @@ type linkFile struct {
 	// outside is how many of its names the last pass through the whole tree
 	// did not find: they are not in the tree, or were made behind that pass.
 	outside uint32
-	head    uint32
+	// missed is how many that pass missed, if it may have come too early.
+	missed uint32
+	head   uint32
 }
 
 // short reports whether names of a file are missing that may be in the tree. Of
@@ -201,13 +203,23 @@ func (t *linkTable) others(dir ref, f func(dir ref)) {
 }
 
 // settle ends a pass through the whole tree: names that it did not find are no
-// longer waited for.
-func (t *linkTable) settle() {
+// longer waited for. But where a file was changed after young a name may have been
+// made behind the pass, in a directory that it had listed by then: a directory of
+// each such file is returned, and only the second pass in a row that misses as
+// many names is believed.
+func (t *linkTable) settle(young sdk.Time) (again []ref) {
 	t.filled = true
 	for i := range t.files {
 		f := &t.files[i]
-		f.outside = uint32(max(int64(f.nlink)-int64(f.known), 0))
+		missed := uint32(max(int64(f.nlink)-int64(f.known), 0))
+		if missed > f.outside && missed != f.missed && f.when.Compare(young) > 0 {
+			f.missed = missed
+			again = append(again, t.names[f.head].dir)
+			continue
+		}
+		f.outside, f.missed = missed, 0
 	}
+	return again
 }
 
 // each calls f for every name of a file.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -101,7 +102,13 @@ func (m *Marker) complete(w *walk) {
 	}
 	if w.full {
 		m.owed = false
-		m.links.settle()
+		young := w.young
+		if w.native { // nothing need tell of such a name: it waits for a sweep
+			young = sdk.Time{Sec: math.MaxInt64}
+		}
+		for _, dir := range m.links.settle(young) {
+			w.due(dir)
+		}
 		now := swept{linked: m.links.bytes, at: m.swept.at}
 		if w.native {
 			now.at = m.clock.wall().Unix()

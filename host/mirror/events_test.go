@@ -117,12 +117,16 @@ func stormRound(t *testing.T, r *rig, w *world, cut bool) {
 	defer cancel()
 	r.running.Store(nil)
 	end := make(chan error, 1)
-	go func() { end <- r.runContext(ctx, mirror.Options{}) }()
-	defer func() {
-		cancel()
-		if err := <-end; err != nil && ctx.Err() == nil {
+	go func() {
+		err := r.runContext(ctx, mirror.Options{})
+		if ctx.Err() == nil {
 			t.Errorf("the mirror ended: %v", err)
 		}
+		end <- err
+	}()
+	defer func() {
+		cancel()
+		<-end
 	}()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -136,9 +140,10 @@ func stormRound(t *testing.T, r *rig, w *world, cut bool) {
 		return
 	}
 	last := "nothing"
-	for patience := time.Now().Add(20 * time.Second); last != ""; <-tick.C {
+	for patience := time.Now().Add(20 * time.Second); last != "" && !t.Failed(); <-tick.C {
 		if time.Now().After(patience) {
-			t.Errorf("20 seconds after the last change: %s", last)
+			now := r.tracker.Snapshot()
+			t.Errorf("20 seconds after the last change: %s\n%s after %d looks, problems: %+v", last, now.State, now.Turns, now.Problems)
 			return
 		}
 		last = unequal(r)

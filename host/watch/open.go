@@ -34,7 +34,7 @@ type Index interface {
 	Holders(file sdk.FileID) []sdk.FileID
 }
 
-// Options says what Open works with. Pace, Scan and Logger may be left out.
+// Options says what Open works with. Pace, Scan, Deaf and Logger may be left out.
 type Options struct {
 	// Kind is one of the kinds above: Auto takes the best that works.
 	Kind   string
@@ -64,6 +64,9 @@ func Open(ctx context.Context, o Options) (*Detector, []Refusal, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Deaf == nil {
+		o.Deaf = func(error) {}
 	}
 	kinds := []string{Fanotify, Inotify}
 	if o.Kind != Auto {

@@ -58,6 +58,26 @@ func places() []filesystem {
 	}
 }
 
+// TestOldInodes is for inodes without birth times, whose change times have a grain
+// of a second: directories are known by their generation, and what is young is
+// looked at again after two seconds.
+func TestOldInodes(t *testing.T) {
+	for _, kind := range []string{Fanotify, Inotify} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, image(t, 64<<20, "mkfs.ext4", "-q", "-F", "-I", "128"), kind)
+			r.write("a/b/f", "some")
+			r.open()
+			r.follow()
+			r.write("a/b/f", "data")
+			if looks, all := r.follow(); looks < 2 || all > 0 {
+				t.Errorf("%d looks, %d of them at everything", looks, all)
+			}
+			r.complete()
+		})
+	}
+}
+
 // storm is a rig whose tree changes.
 type storm struct {
 	*rig

@@ -34,9 +34,14 @@
 // alone with all below it. The xtimes read by a pass are taken over when it is
 // complete, and are void when the storage's index is begun anew. Directories of
 // which no digest is known, or that could not be listed, are listed by every pass.
-// A mark may be lost, and follows one name alone of a file with several. So a
-// changed file has the directories of all its names listed, and a sweep, a pass
-// through the whole tree, finds the rest.
+// A mark may be lost, and a mark or a hint follows one name alone of a file with
+// several. So a file that was found changed, or that lost a name, has the directories
+// of all its names listed that did not find it so; one with a name that is not known
+// anywhere makes the pass one through the whole tree; and a sweep, such a pass in any
+// case, finds the rest: what was done by a name that no pass ever met.
+//
+// A pass through the whole tree stands for all that was not told of before it. What
+// moves behind it is missed, and listed with all below it by the pass that finds it.
 //
 // # Words
 //

@@ -102,6 +102,7 @@ func (f *fakeFS) put(p sdk.Path, o *object) {
 	dir := f.must(p.Dir())
 	dir.kids[p.Base()] = o
 	f.touchedDir(dir)
+	f.event(p.Dir())
 	f.mark(p)
 }
 
@@ -130,6 +131,7 @@ func (f *fakeFS) write(p sdk.Path) {
 	o := f.must(p)
 	o.data++
 	f.touchedDir(o)
+	f.event(p)
 	f.mark(p)
 }
 
@@ -137,12 +139,14 @@ func (f *fakeFS) chmod(p sdk.Path, perm sdk.Perm) {
 	o := f.must(p)
 	o.entry.Perm = perm
 	f.touched(o)
+	f.event(p)
 	f.mark(p)
 }
 
 func (f *fakeFS) link(from, to sdk.Path) {
 	o := f.must(from)
 	f.put(to, o)
+	f.named(to, nameIn{})
 	o.entry.Nlink++
 	f.touched(o)
 }
@@ -150,8 +154,10 @@ func (f *fakeFS) link(from, to sdk.Path) {
 func (f *fakeFS) remove(p sdk.Path) {
 	o := f.must(p)
 	dir := f.must(p.Dir())
+	f.unnamed(nameIn{dir, p.Base()}, o)
 	delete(dir.kids, p.Base())
 	f.touchedDir(dir)
+	f.event(p.Dir())
 	f.mark(p.Dir())
 	o.entry.Nlink--
 	f.touched(o)
@@ -163,8 +169,12 @@ func (f *fakeFS) rename(from, to sdk.Path) {
 	dir := f.must(from.Dir())
 	delete(dir.kids, from.Base())
 	f.touchedDir(dir)
+	f.event(from.Dir())
 	f.mark(from.Dir())
 	f.put(to, o)
+	if o.kids == nil {
+		f.named(to, nameIn{dir, from.Base()})
+	}
 }
 
 // dirs gives the paths of all directories, by identity.
@@ -229,6 +239,9 @@ func (f *fakeFS) list(i int, p sdk.Path, fields sdk.Fields, sink sdk.ScanSink) e
 	self := f.row(o, ".", fields)
 	if o.fail != nil && f.cut == 0 {
 		return sink.EndDir(i, o.fail)
+	}
+	if o.fail == nil {
+		f.seen(o)
 	}
 	if err := sink.BeginDir(i, &self); err != nil {
 		return err

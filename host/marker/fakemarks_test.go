@@ -8,7 +8,7 @@ import (
 )
 
 // marks is the part of a fakeFS that tells of changes as they are made: by native
-// xtimes, as Gluster keeps them, or by name, as a watcher of the filesystem does.
+// xtimes, as Gluster keeps them.
 type marks struct {
 	native bool
 	index  sdk.VolumeMark
@@ -21,8 +21,7 @@ type marks struct {
 	async bool
 	late  []lateMark
 	stats int
-	// dirty are the directories in which something was changed.
-	dirty map[sdk.FileID]bool
+	watch
 	// statErr is the answer to Stat.
 	statErr *sdk.Error
 }
@@ -32,24 +31,15 @@ type lateMark struct {
 	value sdk.NativeXTime
 }
 
-// mark tells of a change at p, which is there.
+// mark gives native xtimes to p, which is there, and all above it.
 func (f *fakeFS) mark(p sdk.Path) {
-	var chain, dirs []*object
+	var chain []*object
 	for o := f.must(p); ; o = f.must(p) {
 		chain = append(chain, o)
-		if o.kids != nil {
-			dirs = append(dirs, o)
-		}
 		if p == sdk.Root {
 			break
 		}
 		p = p.Dir()
-	}
-	if f.dirty != nil {
-		f.dirty[dirs[0].entry.ID] = true
-		if len(dirs) > 1 {
-			f.dirty[dirs[1].entry.ID] = true
-		}
 	}
 	f.value++
 	f.late = append(f.late, lateMark{chain, sdk.NativeXTime{Sec: 1000 + f.value/7, Usec: f.value}})

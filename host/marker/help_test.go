@@ -3,6 +3,7 @@ package marker
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,6 +23,7 @@ type rig struct {
 	m    *Marker
 	// told is what the marker is told of changes.
 	told told
+	hint Hint // of the last pass
 }
 
 type told string
@@ -42,7 +44,7 @@ func newRigTold(t *testing.T, by told) *rig {
 	case native:
 		r.fs.natively()
 	case names:
-		r.fs.dirty = map[sdk.FileID]bool{}
+		r.fs.watched()
 	}
 	return r
 }
@@ -77,23 +79,41 @@ func (r *rig) crash() {
 // look makes one pass, a second after the one before.
 func (r *rig) look() Pass {
 	r.t.Helper()
-	hint := Hint{All: r.told != names}
-	for id := range r.fs.dirty {
+	return r.lookAt(r.told.hint(r.fs))
+}
+
+// hint is what there is to tell.
+func (by told) hint(fs *fakeFS) Hint {
+	hint := Hint{All: by != names}
+	for id := range fs.dirty {
 		hint.Dirs = append(hint.Dirs, id)
 	}
-	clear(r.fs.dirty)
-	return r.lookAt(hint)
+	clear(fs.dirty)
+	return hint
 }
 
 func (r *rig) lookAt(hint Hint) Pass {
 	r.t.Helper()
-	r.wall = r.wall.Add(time.Second)
-	p, err := r.m.Refresh(r.t.Context(), r.fs, hint)
+	p, err := r.try(hint)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	checkTree(r.t, r.m)
 	return p
+}
+
+// try makes a pass that may break off.
+func (r *rig) try(hint Hint) (Pass, error) {
+	r.t.Helper()
+	r.wall = r.wall.Add(time.Second)
+	r.hint = hint
+	holes := maps.Clone(r.fs.holes)
+	r.fs.passes++
+	p, err := r.m.Refresh(r.t.Context(), r.fs, hint)
+	if p.Swept && err == nil {
+		maps.DeleteFunc(r.fs.holes, func(id sdk.FileID, _ bool) bool { return holes[id] })
+	}
+	checkTree(r.t, r.m)
+	return p, err
 }
 
 // sweep makes passes through the whole tree until nothing is young.

@@ -16,7 +16,8 @@ type Hint struct {
 	Sweep bool
 	// Dirs are the directories to look at, by identity, and without All and Sweep
 	// those alone. One that the index does not have is left out: whoever tells of
-	// changes in a new directory tells of the one that it was made in as well.
+	// changes in a new directory tells of the one that it was made in as well. Of a
+	// file with several names, the directory through which it was changed will do.
 	Dirs []sdk.FileID
 }
 

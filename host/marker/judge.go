@@ -98,48 +98,42 @@ func (w *walk) unlisted(r ref, p sdk.Path, err *sdk.Error) {
 	w.problem(p, err)
 }
 
-// named takes over the names of files that have several. What a file is that
-// changed under one name shows in the directories of all, and a mark may have
-// reached only those above one.
-func (w *walk) named(r ref) {
-	m := w.m
-	m.links.replace(r, &w.links, func(file uint32) {
-		for i := m.links.files[file].head; i != 0; i = m.links.names[i].next {
-			if dir := m.links.names[i].dir; dir != r {
-				w.due(dir)
-			}
-		}
-	}, func(file uint32) {
-		if !w.full {
-			w.short = append(w.short, m.links.files[file].id)
-		}
-	})
+// resolve has the directories listed that may not know what a file is by now, and
+// reports whether there are any. What a file is that changed under one name shows in
+// the directories of all, and those of the others may not be told of.
+func (w *walk) resolve() bool {
+	w.m.mu.Lock()
+	defer w.m.mu.Unlock()
+	return w.doubts()
 }
 
-// mourn has the directories listed in which files have names that had others in
-// directories that are gone, and reports whether there are any. A pass through
-// the whole tree lists them anyway.
-func (w *walk) mourn() bool {
-	m := w.m
-	if w.full || len(m.missing) == 0 {
-		return false
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for top, since := range m.missing {
-		if since != w.seen || w.mourned[top] || len(m.links.dirs) == 0 {
-			continue
+func (w *walk) doubts() bool {
+	w.mourn()
+	w.m.links.resolve(w.due, func(id sdk.FileID) {
+		if !w.full {
+			w.short[id] = struct{}{}
 		}
-		w.mourned[top] = true
-		m.tree.below(top, func(r ref, _ *node) {
-			m.links.others(r, func(dir ref) {
-				if !m.lost(dir) {
-					w.due(dir)
-				}
-			})
-		})
-	}
+	})
 	return len(w.stack) > 0
+}
+
+// mourn has the files looked into that had names in directories that are gone.
+func (w *walk) mourn() {
+	m := w.m
+	if len(m.missing) == 0 || len(m.links.dirs) == 0 {
+		return
+	}
+	var tops []ref
+	for top, since := range m.missing {
+		if since == w.seen && !w.mourned[top] {
+			tops = append(tops, top)
+		}
+	}
+	slices.Sort(tops) // so that equal trees make equal passes
+	for _, top := range tops {
+		w.mourned[top] = true
+		m.tree.below(top, func(r ref, _ *node) { m.links.lose(r) })
+	}
 }
 
 // due lists a directory in this pass, or once more in the next.

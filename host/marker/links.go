@@ -9,7 +9,8 @@ type linkTable struct {
 	// filled says that a pass went through the whole tree since the table was
 	// made: before that, a name that is not in it may yet exist.
 	filled bool
-	bytes  int64 // in the regular files of the table
+	bytes  int64  // in the regular files of the table
+	pass   uint32 // the one under way
 
 	byID  map[sdk.FileID]uint32
 	files []linkFile
@@ -20,6 +21,8 @@ type linkTable struct {
 	// in it count as gone, lest they hide others that are.
 	lost   func(dir ref) bool
 	losses func() bool
+
+	doubts []uint32 // files that are to be looked into
 
 	freeFiles, freeNames []uint32
 	old, removed         []uint32 // for replace
@@ -35,9 +38,10 @@ type linkFile struct {
 	// outside is how many of its names the last pass through the whole tree
 	// did not find: they are not in the tree, or were made behind that pass.
 	outside uint32
-	// missed is how many that pass missed, if it may have come too early.
-	missed uint32
-	head   uint32
+	since   uint32 // the pass that first found it with so many names
+	head    uint32
+	version uint32 // counts what it was found to be
+	doubt   doubt
 }
 
 // short reports whether names of a file are missing that may be in the tree. Of
@@ -53,6 +57,7 @@ type linkName struct {
 	dir        ref
 	next, prev uint32 // of the same file
 	sibling    uint32 // the next name in the same directory, by its bytes
+	version    uint32 // of the file, as the directory found it
 }
 
 func newLinkTable(lost func(dir ref) bool, losses func() bool) *linkTable {
@@ -60,10 +65,9 @@ func newLinkTable(lost func(dir ref) bool, losses func() bool) *linkTable {
 		files: make([]linkFile, 1), names: make([]linkName, 1)}
 }
 
-// replace takes a directory's listing in place of the one before. For each file
-// that is not as its other names' directories found it, changed is called; and
-// seen for each that has names the table does not know.
-func (t *linkTable) replace(dir ref, b *linkBatch, changed, seen func(file uint32)) {
+// replace takes a directory's listing in place of the one before. Whether other
+// directories are to be listed for it is left to resolve.
+func (t *linkTable) replace(dir ref, b *linkBatch) {
 	if len(b.items) == 0 && t.dirs[dir] == 0 {
 		return
 	}
@@ -78,7 +82,7 @@ func (t *linkTable) replace(dir ref, b *linkBatch, changed, seen func(file uint3
 		for ; k < len(t.old) && t.names[t.old[k]].name < string(name); k++ {
 			t.removed = append(t.removed, t.old[k])
 		}
-		f, differs := t.file(item)
+		f := t.file(item)
 		var i uint32
 		if k < len(t.old) && t.names[t.old[k]].name == string(name) {
 			if t.names[t.old[k]].file == f {
@@ -91,33 +95,25 @@ func (t *linkTable) replace(dir ref, b *linkBatch, changed, seen func(file uint3
 		if i == 0 {
 			i = t.add(f, dir, string(name))
 		}
-		t.names[i].sibling = 0
+		t.names[i].sibling, t.names[i].version = 0, t.files[f].version
 		if last == 0 {
 			t.dirs[dir] = i
 		} else {
 			t.names[last].sibling = i
 		}
 		last = i
-		if differs {
-			changed(f)
-		}
-		if t.files[f].short(0) || differs && t.short(f) {
-			seen(f)
+		if t.files[f].short(0) {
+			t.doubt(f, doubtMet)
 		}
 	}
 	t.removed = append(t.removed, t.old[k:]...)
 	for _, i := range t.removed {
-		f := t.names[i].file
-		if t.remove(i); t.files[f].known > 0 && t.short(f) {
-			changed(f)
-			seen(f)
-		}
+		t.remove(i)
 	}
 }
 
-// file finds or makes the record of a file, takes over what it is now, and
-// reports whether that is not what it was known as.
-func (t *linkTable) file(item *linkItem) (f uint32, differs bool) {
+// file finds or makes the record of a file, and takes over what it is now.
+func (t *linkTable) file(item *linkItem) uint32 {
 	f, known := t.byID[item.id]
 	if !known {
 		if n := len(t.freeFiles); n > 0 {
@@ -130,10 +126,16 @@ func (t *linkTable) file(item *linkItem) (f uint32, differs bool) {
 		t.byID[item.id] = f
 	}
 	r := &t.files[f]
-	differs = known && (r.when != item.when || r.nlink != item.nlink || r.size != item.size)
+	if known && (r.when != item.when || r.nlink != item.nlink || r.size != item.size) {
+		r.version++
+		t.doubt(f, doubtMet)
+	}
+	if !known || r.nlink != item.nlink {
+		r.since = t.pass
+	}
 	t.bytes += item.size - r.size
 	r.when, r.nlink, r.size = item.when, item.nlink, item.size
-	return f, differs
+	return f
 }
 
 // add notes one more name of a file.
@@ -177,7 +179,9 @@ func (t *linkTable) remove(i uint32) {
 		delete(t.byID, r.id)
 		*r = linkFile{}
 		t.freeFiles = append(t.freeFiles, n.file)
+		return
 	}
+	t.doubt(n.file, doubtTorn)
 }
 
 // forget takes out the names in a directory that is no more.
@@ -191,35 +195,26 @@ func (t *linkTable) forget(dir ref) {
 	}
 }
 
-// others calls f for the directories with further names of a directory's files.
-func (t *linkTable) others(dir ref, f func(dir ref)) {
-	for i := t.dirs[dir]; i != 0; i = t.names[i].sibling {
-		for o := t.files[t.names[i].file].head; o != 0; o = t.names[o].next {
-			if t.names[o].dir != dir {
-				f(t.names[o].dir)
-			}
-		}
-	}
-}
-
 // settle ends a pass through the whole tree: names that it did not find are no
-// longer waited for. But where a file was changed after young a name may have been
-// made behind the pass, in a directory that it had listed by then: a directory of
-// each such file is returned, and only the second pass in a row that misses as
-// many names is believed.
-func (t *linkTable) settle(young sdk.Time) (again []ref) {
+// longer waited for. But those of a file that it met first may have been there, and
+// gone before it came to them: again is called for the directories of the others. And
+// with aware, where a new name is told of by its directory alone, those of a file that
+// also changed after young are waited for: the name that was found may have been made
+// behind the listing of the others.
+func (t *linkTable) settle(young sdk.Time, aware bool, again func(dir ref)) {
 	t.filled = true
 	for i := range t.files {
 		f := &t.files[i]
-		missed := uint32(max(int64(f.nlink)-int64(f.known), 0))
-		if missed > f.outside && missed != f.missed && f.when.Compare(young) > 0 {
-			f.missed = missed
-			again = append(again, t.names[f.head].dir)
-			continue
+		if f.since == t.pass && f.short(0) {
+			for n := f.head; n != 0; n = t.names[n].next {
+				again(t.names[n].dir)
+			}
+			if aware && f.when.Compare(young) > 0 {
+				continue
+			}
 		}
-		f.outside, f.missed = missed, 0
+		f.outside = uint32(max(int64(f.nlink)-int64(f.known), 0))
 	}
-	return again
 }
 
 // each calls f for every name of a file.
@@ -227,21 +222,4 @@ func (t *linkTable) each(id sdk.FileID, f func(dir ref, name string)) {
 	for i := t.files[t.byID[id]].head; i != 0; i = t.names[i].next {
 		f(t.names[i].dir, t.names[i].name)
 	}
-}
-
-// waits reports whether names of a file are missing that may be in the tree.
-func (t *linkTable) waits(id sdk.FileID) bool { return t.short(t.byID[id]) }
-
-func (t *linkTable) short(f uint32) bool {
-	r := &t.files[f]
-	if r.short(0) || !t.losses() {
-		return r.short(0)
-	}
-	lost := int64(0)
-	for i := r.head; i != 0; i = t.names[i].next {
-		if t.lost(t.names[i].dir) {
-			lost++
-		}
-	}
-	return r.short(lost)
 }

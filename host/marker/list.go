@@ -113,7 +113,7 @@ func (w *walk) find(e *sdk.Entry) {
 	if n.is(flagHole) && n.listed == w.seen {
 		n.listed = 0 // it was looked for where it no longer is
 	}
-	if w.full || moved || n.is(flagsPending) || w.native && !n.knows(e.Native) {
+	if w.full || moved || n.is(flagsPending) || n.listed < m.whole || w.native && !n.knows(e.Native) {
 		w.stack = append(w.stack, r)
 		w.below = true
 	}
@@ -138,7 +138,7 @@ func (w *walk) EndDir(i int, err *sdk.Error) error {
 	// The names in a directory that was not met stay known until it is, or is
 	// forgotten: of those that are gone by then, nothing else would tell.
 	if met && !elsewhere {
-		w.named(r)
+		w.m.links.replace(r, &w.links)
 	}
 	switch {
 	case elsewhere:

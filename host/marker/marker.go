@@ -45,6 +45,7 @@ type Marker struct {
 	links   *linkTable
 	journal *journal
 	passes  uint32         // begun so far
+	whole   uint32         // the last of them that went through the whole tree
 	index   sdk.VolumeMark // what the native xtimes in the tree belong to
 	swept   swept
 	told    counted // by the last pass

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -97,18 +96,15 @@ func (m *Marker) finish(w *walk, complete bool) error {
 
 // complete takes over what only a pass that came to its end may change.
 func (m *Marker) complete(w *walk) {
+	w.shelved()
 	if w.full || w.native || w.pass.Dirs > 0 {
 		m.forget(w.seen)
+		// Names went with what is forgotten.
+		w.pass.Racy = w.doubts() || w.pass.Racy
 	}
 	if w.full {
-		m.owed = false
-		young := w.young
-		if w.native { // nothing need tell of such a name: it waits for a sweep
-			young = sdk.Time{Sec: math.MaxInt64}
-		}
-		for _, dir := range m.links.settle(young) {
-			w.due(dir)
-		}
+		m.owed, m.whole = false, w.seen
+		m.links.settle(w.young, !w.native, func(dir ref) { m.pending[dir] = struct{}{} })
 		now := swept{linked: m.links.bytes, at: m.swept.at}
 		if w.native {
 			now.at = m.clock.wall().Unix()

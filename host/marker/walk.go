@@ -36,11 +36,11 @@ type walk struct {
 	// natives are those read in the pass. They are taken over when it is complete:
 	// before that, a directory's says nothing of what is still to be listed below.
 	natives []nativeRead
-	single  int64        // bytes in files with one name
-	short   []sdk.FileID // files with names that are not known
-	widen   string       // why all of the tree is to be looked at
-	mourned map[ref]bool // missing directories that mourn saw to
-	broken  map[ref]bool // directories whose listing broke off
+	single  int64                   // bytes in files with one name
+	short   map[sdk.FileID]struct{} // files with names that are not known
+	widen   string                  // why all of the tree is to be looked at
+	mourned map[ref]bool            // missing directories that mourn saw to
+	broken  map[ref]bool            // directories whose listing broke off
 
 	// The scan under way.
 	dirs  []ref
@@ -72,7 +72,8 @@ type nativeRead struct {
 }
 
 func newWalk(m *Marker) *walk {
-	return &walk{m: m, dig: newDigester(), mourned: map[ref]bool{}, broken: map[ref]bool{}}
+	return &walk{m: m, dig: newDigester(), short: map[sdk.FileID]struct{}{},
+		mourned: map[ref]bool{}, broken: map[ref]bool{}}
 }
 
 // begin starts a pass.
@@ -82,12 +83,13 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	defer m.mu.Unlock()
 	m.passes++
 	w.plan = p
-	w.seen = m.passes
+	w.seen, m.links.pass = m.passes, m.passes
 	w.tick = m.clock.next()
 	w.pass = Pass{Beacon: b}
 	w.young, w.began = b.Now.Add(-int64(b.Window)), time.Now()
 	w.stack, w.later, w.shelf = w.stack[:0], w.later[:0], w.shelf[:0]
-	w.natives, w.short = w.natives[:0], w.short[:0]
+	w.natives = w.natives[:0]
+	clear(w.short)
 	w.single, w.widen = 0, ""
 	clear(w.mourned)
 	clear(w.broken)
@@ -110,7 +112,8 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	slices.Sort(w.later) // so that equal trees make equal passes
 }
 
-// interrupted leaves what was found and not listed to the next pass.
+// interrupted leaves what was found and not listed to the next pass. Files in doubt
+// are so still.
 func (w *walk) interrupted() {
 	w.stack = append(append(w.stack, w.dirs[min(w.ended, len(w.dirs)):]...), w.later...)
 	w.stack = append(w.stack, w.shelf...)
@@ -119,9 +122,26 @@ func (w *walk) interrupted() {
 	}
 }
 
+// shelved leaves to the next pass what was on the shelf when a pass came to its
+// end. Nothing else may lead there: what holds it can be found again as it was.
+func (w *walk) shelved() {
+	m := w.m
+	for _, r := range w.shelf {
+		if _, top := m.missing[r]; top {
+			continue // it waits already
+		}
+		if n := m.tree.at(r); n.own == 0 && n.parent != 0 {
+			r = n.parent // a restart forgets what was never listed
+		}
+		m.tree.at(r).flags |= flagAgain
+		m.pending[r] = struct{}{}
+		m.record(r, true)
+	}
+}
+
 // run lists until nothing is left.
 func (w *walk) run(ctx context.Context, src sdk.Source) error {
-	for w.widen == "" && (len(w.stack)+len(w.later) > 0 || w.unshelve() || w.mourn()) {
+	for w.widen == "" && (len(w.stack)+len(w.later) > 0 || w.unshelve() || w.resolve()) {
 		w.next()
 		if len(w.dirs) == 0 {
 			continue
@@ -234,7 +254,7 @@ func (w *walk) names() {
 	m := w.m
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	for _, id := range w.short {
+	for id := range w.short {
 		if m.links.waits(id) {
 			w.widen = "a file has names that are not known"
 			return

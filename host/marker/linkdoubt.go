@@ -1,0 +1,84 @@
+package marker
+
+import "github.com/gsyncd/gsyncd-host/sdk"
+
+// doubt is why a file is to be looked into. Of several the greatest counts.
+type doubt uint8
+
+const (
+	doubtNone doubt = iota
+	doubtMet        // found as it was not before, or with names that are not known
+	doubtLost       // a directory with one of its names is missing
+	doubtTorn       // one of its names is gone
+)
+
+// doubt has a file looked into by resolve.
+func (t *linkTable) doubt(f uint32, why doubt) {
+	r := &t.files[f]
+	if r.doubt == doubtNone {
+		t.doubts = append(t.doubts, f)
+	}
+	r.doubt = max(r.doubt, why)
+}
+
+// resolve looks into the files in doubt, each once however many of its names gave
+// rise to it. It calls due for the directories that did not find a file as it was
+// found last, and, if names are gone, for all that may have it otherwise than they
+// know; and waits for each file with names that the table does not know.
+func (t *linkTable) resolve(due func(dir ref), waits func(id sdk.FileID)) {
+	for _, f := range t.doubts {
+		r := &t.files[f]
+		why := r.doubt
+		if r.doubt = doubtNone; why == doubtNone {
+			continue // it is no more
+		}
+		short := t.short(f)
+		if short && t.waits(r.id) {
+			waits(r.id)
+		}
+		for i := r.head; i != 0; i = t.names[i].next {
+			n := &t.names[i]
+			if n.version != r.version || short && (why == doubtTorn || why == doubtLost && !t.lost(n.dir)) {
+				due(n.dir)
+			}
+		}
+	}
+	t.doubts = t.doubts[:0]
+}
+
+// lose notes that a directory is missing.
+func (t *linkTable) lose(dir ref) {
+	for i := t.dirs[dir]; i != 0; i = t.names[i].sibling {
+		t.doubt(t.names[i].file, doubtLost)
+	}
+}
+
+// waits reports whether names of a file are not known that may be in the tree. A
+// file with none but in directories that are missing waits for these.
+func (t *linkTable) waits(id sdk.FileID) bool {
+	r := &t.files[t.byID[id]]
+	if !r.short(0) {
+		return false
+	}
+	i := r.head
+	for i != 0 && t.losses() && t.lost(t.names[i].dir) {
+		i = t.names[i].next
+	}
+	return i != 0
+}
+
+// short reports whether names are not known, or are gone, of those known that are in
+// directories that are missing.
+func (t *linkTable) short(f uint32) bool {
+	r := &t.files[f]
+	if r.short(0) || !t.losses() {
+		return r.short(0)
+	}
+	lost := int64(0)
+	for i := r.head; i != 0; i = t.names[i].next {
+		if t.lost(t.names[i].dir) {
+			lost++
+		}
+	}
+	return r.short(lost)
+}

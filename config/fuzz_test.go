@@ -68,7 +68,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal("neither a mirror nor an error")
 		}
 		for _, m := range cfg.Mirrors {
-			if m.Name == "" || m.Primary.URL.IsZero() || m.Secondary.URL.IsZero() || m.Schedule.Interval <= 0 || m.Retry.Min <= 0 {
+			if m.Name == "" || m.Primary.URL.IsZero() || m.Secondary.URL.IsZero() || m.Schedule.Detector == "" || m.Retry.Min <= 0 {
 				t.Fatalf("mirror %+v is not whole", m)
 			}
 		}

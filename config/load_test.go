@@ -45,7 +45,7 @@ func TestMinimal(t *testing.T) {
 		Primary:   side(t, "/srv/data"),
 		Secondary: side(t, "/mnt/mirror/data"),
 		Transfer:  config.Transfer{Block: config.Block{Kind: config.TransferPlugin, Label: config.Auto}},
-		Schedule:  config.Schedule{Interval: time.Second, IdleShare: 0.02, Sweep: 24 * time.Hour},
+		Schedule:  config.Schedule{IdleShare: 0.02, Sweep: 24 * time.Hour, Detector: "auto"},
 		Retry:     config.Retry{Min: time.Second, Max: 5 * time.Minute},
 	}}
 	if d := cmp.Diff(want, cfg.Mirrors, places); d != "" {
@@ -66,7 +66,7 @@ func TestFull(t *testing.T) {
 			Block: config.Block{Kind: config.TransferPlugin, Label: config.Auto},
 			Jobs:  2, Threshold: 1 << 20,
 		},
-		Schedule: config.Schedule{Interval: time.Second, IdleShare: 0.02, Sweep: 24 * time.Hour},
+		Schedule: config.Schedule{Interval: time.Second, IdleShare: 0.02, Sweep: 24 * time.Hour, Detector: "auto"},
 		Limits:   config.Limits{Rate: 20 << 20, MaxDeletes: 10000},
 		Retry:    config.Retry{Min: time.Second, Max: 5 * time.Minute},
 	}
@@ -76,7 +76,7 @@ func TestFull(t *testing.T) {
 		Secondary:   side(t, "file:///backup/my%20papers"),
 		KeepDeleted: true,
 		Transfer:    config.Transfer{Block: config.Block{Kind: config.TransferPlugin, Label: "rsync"}},
-		Schedule:    home.Schedule,
+		Schedule:    config.Schedule{IdleShare: 0.02, Sweep: 24 * time.Hour, Detector: "auto"},
 		Retry:       home.Retry,
 	}
 	want := &config.Config{

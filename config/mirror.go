@@ -25,11 +25,13 @@ type Mirror struct {
 
 // Schedule says how eagerly the primary is looked at.
 type Schedule struct {
-	Interval  time.Duration // the shortest pause between two looks
+	Interval  time.Duration // the shortest pause between two looks; 0: a second, or none where events tell
 	IdleShare float64       // share of one core spent on looking while nothing changes
 	// Sweep is how often, at least, a full listing of both sides is made, for a
-	// primary that keeps xtimes itself, which are trusted otherwise; 0: never.
+	// primary whose own xtimes or events are trusted otherwise; 0: never.
 	Sweep time.Duration
+	// Detector is by what changes are noticed: "auto", "fanotify", "inotify" or "scan".
+	Detector string
 }
 
 // Limits hold a mirror back.
@@ -67,7 +69,7 @@ func defaults(s schema.Schema) schema.Values {
 }
 
 func (m *Mirror) setSchedule(v schema.Values) {
-	m.Schedule = Schedule{Interval: v.Duration("interval"), IdleShare: v.Share("idle_share"), Sweep: v.Duration("sweep")}
+	m.Schedule = Schedule{Interval: v.Duration("interval"), IdleShare: v.Share("idle_share"), Sweep: v.Duration("sweep"), Detector: v.String("detector")}
 }
 
 func (m *Mirror) setLimits(v schema.Values) {

@@ -45,9 +45,10 @@ mirror "home" {
   driver "file" {}
 
   schedule {
-    interval   = "1s"  # the shortest pause between two looks at the primary
-    idle_share = "2%"  # of one core, spent on looking while nothing changes
-    sweep      = "24h" # the longest time between two looks at all of a Gluster primary; "0s" is never
+    detector   = "auto" # by what changes are noticed: "fanotify", "inotify", "scan", or the first of these that works
+    interval   = "1s"   # the shortest pause between two looks at the primary; by default none where events tell when to look
+    idle_share = "2%"   # of one core, spent on scanning while nothing changes
+    sweep      = "24h"  # the longest time between two looks at everything where events or Gluster tell where to look; "0s" is never
   }
 
   limits {

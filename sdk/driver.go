@@ -121,7 +121,8 @@ const (
 	SyncsInLists                         // Apply takes OpSync; a resource in another process always has it
 	OneInstance                          // a source whose answers hang on what it saw before: a guest has it open once, for all calls
 	SyncsFiles                           // Sync does not reach data: OpRename makes that of the program's own files durable first, unless it is Synced
-	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | OneInstance | SyncsFiles
+	CrossesMounts                        // a source that goes on where another filesystem is mounted below its root
+	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | OneInstance | SyncsFiles | CrossesMounts
 )
 
 // Known drops the bits that this version does not know.

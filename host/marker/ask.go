@@ -26,6 +26,39 @@ func (m *Marker) xtime(r ref) (sdk.XTime, bool) {
 	return sdk.XTime{Epoch: m.epoch, Seq: n.max}, true
 }
 
+// Has reports whether a directory is in the tree as far as is known, by passes or
+// by the one under way.
+func (m *Marker) Has(id sdk.FileID) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r, ok := m.tree.byID[id]
+	return ok && !m.tree.at(r).is(flagGhost)
+}
+
+// Dirs counts the directories that are known.
+func (m *Marker) Dirs() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.tree.len()
+}
+
+// Linked reports whether files with several names are known.
+func (m *Marker) Linked() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.links.byID) > 0
+}
+
+// Holders gives the directories in which a file with several names had some when
+// they were last listed.
+func (m *Marker) Holders(file sdk.FileID) []sdk.FileID {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []sdk.FileID
+	m.links.each(file, func(dir ref, _ string) { out = append(out, m.tree.at(dir).id) })
+	return out
+}
+
 // Native returns the native xtime that was read for a directory before what the
 // last pass knew of it and all below it: of a source without native xtimes, of
 // one that no pass found, and while a pass comes to its end, it is false.

@@ -31,6 +31,7 @@ type Marker struct {
 	pass   sync.Mutex
 	closed bool
 	walker *walk // its buffers, from pass to pass
+	watch  func(ids []sdk.FileID, paths []sdk.Path)
 	// owed says that a pass through the whole tree was due and did not end well.
 	owed bool
 
@@ -100,6 +101,15 @@ func Open(dir string, opts Options) (*Marker, error) {
 		m.log.Warn("the index of the primary cannot be used, a new epoch begins", "reason", why)
 	}
 	return m, m.restart(sdk.Identity{})
+}
+
+// Watched has f called before directories are listed, with their identities and
+// paths, so that somebody may listen there first. It is to be called before the
+// first pass; the slices belong to f only during the call.
+func (m *Marker) Watched(f func(ids []sdk.FileID, paths []sdk.Path)) {
+	m.pass.Lock()
+	defer m.pass.Unlock()
+	m.watch = f
 }
 
 // take goes on with an index that was loaded.

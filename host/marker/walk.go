@@ -45,7 +45,8 @@ type walk struct {
 	// The scan under way.
 	dirs  []ref
 	paths []sdk.Path
-	ended int // directories of it that are done
+	ids   []sdk.FileID // for whoever listens
+	ended int          // directories of it that are done
 	open  bool
 	other bool // the open directory is not the one that was found
 
@@ -145,6 +146,7 @@ func (w *walk) run(ctx context.Context, src sdk.Source) error {
 		if len(w.dirs) == 0 {
 			continue
 		}
+		w.watch()
 		if err := src.Scan(ctx, sdk.ScanRequest{Dirs: w.paths, Fields: w.fields()}, w); err != nil {
 			return err
 		}
@@ -157,6 +159,21 @@ func (w *walk) run(ctx context.Context, src sdk.Source) error {
 	}
 	w.names()
 	return ctx.Err()
+}
+
+// watch tells of the directories that are about to be listed.
+func (w *walk) watch() {
+	m := w.m
+	if m.watch == nil {
+		return
+	}
+	w.ids = w.ids[:0]
+	m.mu.RLock()
+	for _, r := range w.dirs {
+		w.ids = append(w.ids, m.tree.at(r).id)
+	}
+	m.mu.RUnlock()
+	m.watch(w.ids, w.paths)
 }
 
 // fields is what is asked of the scan's directories. The marker's time of an entry

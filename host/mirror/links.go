@@ -229,7 +229,9 @@ func (t *turn) unclaim(ctx context.Context, dirs []sdk.Path) error {
 		}
 		var ops []sdk.Op
 		for i := range found {
-			if err := found[i].Err; err != nil && err.Kind != sdk.KindNotExist {
+			// Where the way leads through something that is no directory there is none
+			// with a mark either.
+			if err := found[i].Err; err != nil && err.Kind != sdk.KindNotExist && err.Kind != sdk.KindChanged {
 				return fmt.Errorf("read a mark: %w", err)
 			}
 			m, err := crawl.DecodeMark(found[i].Mark)

@@ -39,7 +39,7 @@ type Mover interface {
 	Stats() []mover.MethodStat
 }
 
-// Config is what a mirror works with. All but MaxDeletes, Keep, Adopt,
+// Config is what a mirror works with. All but MaxDeletes, Keep, Adopt, Events,
 // Sweep and Session must be set.
 type Config struct {
 	Source   sdk.Source
@@ -58,8 +58,11 @@ type Config struct {
 	// would adopt whatever it finds where a side was unmounted.
 	Adopt bool
 	Retry Retry
+	// Events says that Detector tells where something happened, and is trusted with
+	// that otherwise: the first look alone is at everything, and sweeps.
+	Events bool
 	// Sweep is the longest time between two looks at everything, for a primary
-	// whose native xtimes are trusted otherwise; 0 is never.
+	// whose events or native xtimes are trusted otherwise; 0 is never.
 	Sweep time.Duration
 
 	// Session is what was known of the sides when the mirror last ran.
@@ -86,7 +89,7 @@ type Session struct {
 	// removed: it was empty when the mirror began, or somebody said so.
 	Adopted bool
 	// Swept is when everything was last looked at, in seconds since 1970, of a
-	// primary with native xtimes.
+	// primary with native xtimes or events.
 	Swept int64
 }
 

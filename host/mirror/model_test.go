@@ -277,23 +277,7 @@ func (h *chronicle) go1(f *faults, concurrent, full bool) error {
 				return
 			}
 		}
-		id := func(path string) sdk.FileID {
-			found, err := src.Stat(context.Background(), []sdk.Path{sdk.Path(path)}, 0)
-			if err != nil {
-				h.t.Error(err)
-				return sdk.FileID{}
-			}
-			return found[0].ID
-		}
-		lies := h.lies(index.XTime, id)
-		for _, lie := range lies {
-			h.t.Error(lie)
-		}
-		if len(lies) > 0 {
-			// Whether the marker missed something, or the crawl.
-			_, err := index.Refresh(context.Background(), src, marker.Hint{Sweep: true})
-			h.t.Logf("%d of %d lies are ones after a sweep, too (%v)", len(h.lies(index.XTime, id)), len(lies), err)
-		}
+		h.honest(index, src)
 	}
 	err := h.runContext(ctx, mirror.Options{Once: true, Full: full})
 	if f == nil && err != nil && errors.Is(err, context.DeadlineExceeded) {

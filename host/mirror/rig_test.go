@@ -15,6 +15,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/host/mirror"
 	"github.com/gsyncd/gsyncd-host/host/mover"
 	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/host/watch"
 	"github.com/gsyncd/gsyncd-host/plugins/file"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
@@ -33,6 +34,7 @@ type rig struct {
 	keep       bool
 	adopt      bool
 	sweep      time.Duration
+	events     string // the kind of events that tell where to look; none: it is scanned
 	clock      func() time.Time
 	maxDeletes int64
 	wrapSource func(sdk.Source) sdk.Source
@@ -181,11 +183,21 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	if r.clock != nil {
 		clock = r.clock
 	}
+	var detector mirror.Detector = marker.NewScanDetector(r.pace)
+	if r.events != "" {
+		d, _, err := watch.Open(ctx, watch.Options{Kind: r.events, Source: raw, Index: index, Logger: r.log, Deaf: func(err error) { r.t.Error(err) }})
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		index.Watched(d.Watch)
+		detector = d
+	}
 	m := mirror.New(mirror.Config{
 		Source: src, Target: dst, Marker: xtimes, Mover: mv,
-		Detector: marker.NewScanDetector(r.pace),
-		Sweep:    r.sweep,
-		Keep:     r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
+		Detector: detector, Events: r.events != "",
+		Sweep: r.sweep,
+		Keep:  r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
 		Retry:       r.retry,
 		Session:     r.session,
 		SaveSession: func(s mirror.Session) error { r.session = s; return nil },

@@ -95,6 +95,9 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			return err
 		}
 		if again > 0 {
+			if hint, err = m.repeat(ctx, hint); err != nil {
+				return err
+			}
 			continue
 		}
 		if hint, err = m.pause(ctx, opts, pass); err != nil {
@@ -138,9 +141,26 @@ func (m *Mirror) judge(opts Options, look int, pass marker.Pass, quiet, again bo
 // onceLooks bounds how long Once follows a primary that never rests.
 const onceLooks = 10
 
+// eventTime is how long a repeated look waits for events of what made it due.
+const eventTime = 10 * time.Millisecond
+
+// repeat gives the hint for a look that repeats the one before at once.
+func (m *Mirror) repeat(ctx context.Context, last marker.Hint) (marker.Hint, error) {
+	if !m.Events {
+		return last, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, eventTime)
+	defer cancel()
+	hint, err := m.Detector.Next(wait)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return marker.Hint{}, nil // what is in doubt is looked at in any case
+	}
+	return hint, err
+}
+
 // pause waits until it is time to look again.
 func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (marker.Hint, error) {
-	all := marker.Hint{All: true}
+	all := marker.Hint{All: !m.Events}
 	if opts.Once {
 		if pass.Racy {
 			return all, sleep(ctx, pass.Beacon.Window)

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/pkg/xattr"
 
 	"github.com/gsyncd/gsyncd-host/host/crawl"
+	"github.com/gsyncd/gsyncd-host/host/marker"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
@@ -25,6 +27,15 @@ type survey struct {
 
 func surveyOf(t *testing.T, root string) *survey {
 	t.Helper()
+	s, err := trySurvey(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// trySurvey is for a tree that may change under it.
+func trySurvey(root string) (*survey, error) {
 	s := &survey{lines: map[string]string{}, dirs: map[string]bool{}, inode: map[string]uint64{}, groups: map[uint64][]string{}}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -50,10 +61,7 @@ func surveyOf(t *testing.T, root string) *survey {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return s, err
 }
 
 // differences gives, for every path where two trees differ, what differs.
@@ -156,4 +164,26 @@ func common(a, b string) string {
 		dir = filepath.Dir(dir)
 	}
 	return dir
+}
+
+// honest fails the test if a mark claims what is not there. The index is up to
+// date, and nothing changes any more.
+func (r *rig) honest(index *marker.Marker, src sdk.Source) {
+	id := func(path string) sdk.FileID {
+		found, err := src.Stat(context.Background(), []sdk.Path{sdk.Path(path)}, 0)
+		if err != nil {
+			r.t.Error(err)
+			return sdk.FileID{}
+		}
+		return found[0].ID
+	}
+	lies := r.lies(index.XTime, id)
+	for _, lie := range lies {
+		r.t.Error(lie)
+	}
+	if len(lies) > 0 {
+		// Whether the marker missed something, or the crawl.
+		_, err := index.Refresh(context.Background(), src, marker.Hint{Sweep: true})
+		r.t.Logf("%d of %d lies are ones after a sweep, too (%v)", len(r.lies(index.XTime, id)), len(lies), err)
+	}
 }

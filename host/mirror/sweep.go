@@ -9,9 +9,9 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// A sweep looks at everything: at all of the primary, whatever its native xtimes
-// say, and in the turn that follows at every directory of both sides, whatever
-// the marks say. It finds what the storage did not mark and what others changed on
+// A sweep looks at everything: at all of the primary, whatever its native xtimes or
+// events say, and in the turn that follows at every directory of both sides, whatever
+// the marks say. It finds what the storage did not mark, what raised no event, and what others changed on
 // the secondary. Contents are not read; what looks the same is the same, as
 // far as a turn believes it elsewhere.
 
@@ -24,7 +24,9 @@ const sweepShare = 50
 const sweepAgain = 24
 
 // sweeps reports whether this mirror needs sweeps.
-func (m *Mirror) sweeps() bool { return m.Source.Info().Features&sdk.HasNative != 0 && m.Sweep > 0 }
+func (m *Mirror) sweeps() bool {
+	return (m.Events || m.Source.Info().Features&sdk.HasNative != 0) && m.Sweep > 0
+}
 
 // sweepAt is when the next sweep is due; ok is false if never.
 func (m *Mirror) sweepAt() (at time.Time, ok bool) {

@@ -147,13 +147,18 @@ func (s *Supervisor) mirror(ctx context.Context, sides *Sides) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, mv.Close()) }()
+	detector, events, done, err := s.detector(ctx, sides.Source, index)
+	if err != nil {
+		return err
+	}
+	defer done()
 	m := mirror.New(mirror.Config{
 		Source: sides.Source, Target: sides.Target,
 		Marker:   index,
-		Detector: s.detector(sides.Source),
+		Detector: detector,
 		Mover:    mv,
-		Sweep:    s.Mirror.Schedule.Sweep,
-		Keep:     s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
+		Events:   events, Sweep: s.Mirror.Schedule.Sweep,
+		Keep: s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
 		Retry:   mirror.Retry{Min: s.Mirror.Retry.Min, Max: s.Mirror.Retry.Max, Attempts: s.attempts()},
 		Session: session,
 		SaveSession: func(v mirror.Session) error {
@@ -166,14 +171,4 @@ func (s *Supervisor) mirror(ctx context.Context, sides *Sides) (err error) {
 		Tracker: s.Tracker, Logger: s.Logger, Clock: s.Clock,
 	})
 	return m.Run(ctx, s.Options)
-}
-
-// detector says when to look at the primary. When to look at all of one with native
-// xtimes the mirror says, which knows when it last compared both sides.
-func (s *Supervisor) detector(src sdk.Source) mirror.Detector {
-	every := s.Mirror.Schedule
-	if src.Info().Features&sdk.HasNative == 0 {
-		return marker.NewScanDetector(marker.ScanPace{Interval: every.Interval, Share: every.IdleShare})
-	}
-	return marker.NewNativeDetector(src, marker.NativePace{Interval: min(every.Interval, marker.DefaultPoll), Share: every.IdleShare})
 }

@@ -103,6 +103,10 @@ type Snapshot struct {
 	// synchronization; 0 otherwise.
 	Expected int64 `json:"-"`
 
+	// Detector is by what changes of the primary are noticed; empty before it is
+	// chosen, and for a run that has an end.
+	Detector Detector `json:"detector,omitzero"`
+
 	// Entries and Bytes are the size of the primary as last seen.
 	Entries int64 `json:"entries"`
 	Bytes   int64 `json:"bytes"`

@@ -17,6 +17,17 @@ type FS struct {
 // String gives "type:id".
 func (f FS) String() string { return f.Type + ":" + f.ID }
 
+// Local reports whether all changes are made through this kernel, which stamps
+// them with its clock and can tell of them. Behind a network or a FUSE server
+// somebody else may change things.
+func (f FS) Local() bool {
+	switch f.Type {
+	case "ext4", "xfs", "btrfs", "tmpfs", "overlay", "f2fs", "bcachefs", "zfs":
+		return true
+	}
+	return false
+}
+
 const (
 	ioctlGetUUID = 0x80111500 // FS_IOC_GETFSUUID, Linux 6.9
 	ioctlXFSGeom = 0x80705864 // XFS_IOC_FSGEOMETRY_V1

@@ -22,11 +22,14 @@ const (
 	tickLimit = fineWindow / 2
 )
 
-// beacon reads the clock by which the primary's filesystem stamps changes. It
-// is a file without a name: the tree does not show it.
+// beacon reads the clock by which the primary's filesystem stamps changes. It is
+// a file without a name, so that the tree does not show it, where another
+// machine or a server may have its own idea of the time. A filesystem of this
+// kernel stamps with the machine's clock, which is read without touching
+// anything: whoever listens for changes of the tree need not hear of each reading.
 type beacon struct {
 	mu     sync.Mutex
-	file   *os.File // nil where there can be none
+	file   *os.File // nil where the machine's clock is read
 	window time.Duration
 	fine   bool // nanoseconds are kept
 }
@@ -34,7 +37,7 @@ type beacon struct {
 // newBeacon makes the beacon of a tree. One that crosses mounts may hold
 // filesystems with coarser change times than its root's: the window is then wide.
 func newBeacon(root *localfs.Root, crossMounts bool) *beacon {
-	b := &beacon{window: clockWindow}
+	b := &beacon{window: clockWindow, fine: true}
 	defer func() {
 		if crossMounts {
 			b.window = clockWindow
@@ -55,14 +58,41 @@ func newBeacon(root *localfs.Root, crossMounts bool) *beacon {
 	}
 	b.window = coarseWindow
 	b.fine = keepsNanoseconds(b.file)
-	// Behind a network or a FUSE server other clocks may stamp the changes.
-	switch fs.Type {
-	case "ext4", "xfs", "btrfs", "tmpfs", "overlay", "f2fs", "bcachefs", "zfs":
-		if b.quick() {
-			b.window = fineWindow
-		}
+	if !fs.Local() {
+		return b
+	}
+	if b.quick() {
+		b.window = fineWindow
+	}
+	if b.ofMachine() {
+		b.close()
+		b.file = nil
 	}
 	return b
+}
+
+// ofMachine reports whether the filesystem stamps with this machine's clock. A
+// change time may be a tick old, half the window at most.
+func (b *beacon) ofMachine() bool {
+	stamp, err := b.touch()
+	if err != nil {
+		return false
+	}
+	now, err := machineClock()
+	if err != nil {
+		return false
+	}
+	return stamp.Compare(now) <= 0 && stamp.Compare(now.Add(-int64(b.window/2))) >= 0
+}
+
+// machineClock is not the coarse clock: a change time may be finer than that and
+// after it.
+func machineClock() (sdk.Time, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &ts); err != nil {
+		return sdk.Time{}, sdk.NewError("read clock", "", err)
+	}
+	return sdk.Time{Sec: ts.Sec, Nsec: uint32(ts.Nsec)}, nil
 }
 
 // quick reports whether change times move within tickLimit.
@@ -101,12 +131,8 @@ func (b *beacon) read() (sdk.Beacon, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.file == nil {
-		var ts unix.Timespec
-		// Not the coarse clock: a change time may be finer than that and after it.
-		if err := unix.ClockGettime(unix.CLOCK_REALTIME, &ts); err != nil {
-			return sdk.Beacon{}, sdk.NewError("read clock", "", err)
-		}
-		return sdk.Beacon{Now: sdk.Time{Sec: ts.Sec, Nsec: uint32(ts.Nsec)}, Window: b.window}, nil
+		now, err := machineClock()
+		return sdk.Beacon{Now: now, Window: b.window}, err
 	}
 	now, err := b.touch()
 	if err != nil {

@@ -23,13 +23,16 @@ func OpenSource(path string, o Options) (sdk.Source, error) {
 	if o.Beacon == nil {
 		s.beacon = newBeacon(t.root, o.CrossMounts)
 		t.onClose = s.beacon.close
-		fine = s.beacon.file == nil || s.beacon.fine
+		fine = s.beacon.fine
 	}
 	if err := t.openMarks(localfs.Open); err != nil {
 		t.onClose()
 		return nil, errors.Join(err, t.closeRoots())
 	}
 	t.info = sdk.Info{Features: sourceFeatures(t.root, fine), Endpoint: sdk.Endpoint{Path: t.root.Path()}}
+	if o.CrossMounts {
+		t.info.Features |= sdk.CrossesMounts
+	}
 	if !o.Volume.IsZero() {
 		t.native = nativeAttr(o.Volume)
 		t.info.Volume = o.Volume

@@ -30,7 +30,7 @@ const (
 )
 
 func caseNames() []string {
-	return []string{"go", "linux", "bigfile", "million", "rename", "ssh", "ssh-latency", "gluster"}
+	return []string{"go", "linux", "bigfile", "million", "live", "live-ssh", "rename", "ssh", "ssh-latency", "gluster"}
 }
 
 func (b *bench) cases() []benchCase {
@@ -48,6 +48,8 @@ func (b *bench) cases() []benchCase {
 			return b.firstAndQuiet(ctx, "one file of "+size(float64(b.size.bigFile)), b.makeBigFile, targetBigFile, 0)
 		}},
 		{"million", b.million},
+		{"live", b.live},
+		{"live-ssh", b.liveSSH},
 		{"rename", b.rename},
 		{"ssh", b.ssh},
 		{"ssh-latency", b.latency},
@@ -201,7 +203,10 @@ func (b *bench) million(ctx context.Context) (rows []row, err error) {
 	rows = append(rows, r)
 
 	r = timeRow(fmt.Sprintf("%s: %d changed", what, b.size.changed), targetChanged)
-	if err := b.repeat(ctx, &r, &p, tree, func(round int) error { return b.changeWide(tree, round) }); err != nil {
+	if err := b.repeat(ctx, &r, &p, tree, func(round int) error {
+		_, err := b.changeWide(tree, round)
+		return err
+	}); err != nil {
 		return rows, err
 	}
 	rows = append(rows, r)

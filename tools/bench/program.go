@@ -16,6 +16,9 @@ type program struct {
 	name string
 	// once is the command line that makes secondary equal to primary.
 	once func(primary string, at *secondary) []string
+	// daemon is the command line that goes on making it equal; nil if there is
+	// none.
+	daemon func(primary string, at *secondary) []string
 	// exact says that times agree to the nanosecond afterwards. rsync takes
 	// times of one second for equal.
 	exact bool
@@ -40,6 +43,8 @@ func rsync() *program {
 func (b *bench) ours() *program {
 	return &program{name: "gsyncd-host", exact: true, once: func(primary string, at *secondary) []string {
 		return []string{b.bin, "run", "--once", "--state-dir", at.state(), primary, at.tree()}
+	}, daemon: func(primary string, at *secondary) []string {
+		return []string{b.bin, "run", "--state-dir", at.state(), primary, at.tree()}
 	}}
 }
 

@@ -120,9 +120,15 @@ func (s *sshd) rsync() *program {
 
 // ours is gsyncd-host through the server.
 func (s *sshd) ours(bin string) *program {
-	return &program{name: "gsyncd-host", exact: true, once: func(primary string, at *secondary) []string {
-		return []string{"env", "HOME=" + s.dir, "SSH_AUTH_SOCK=", bin, "run", "--once", "--state-dir", at.state(), primary, "far:" + at.tree()}
-	}}
+	run := func(primary string, at *secondary, flags ...string) []string {
+		argv := append([]string{"env", "HOME=" + s.dir, "SSH_AUTH_SOCK=", bin, "run", "--state-dir", at.state()}, flags...)
+		return append(argv, primary, "far:"+at.tree())
+	}
+	return &program{
+		name: "gsyncd-host", exact: true,
+		once:   func(primary string, at *secondary) []string { return run(primary, at, "--once") },
+		daemon: func(primary string, at *secondary) []string { return run(primary, at) },
+	}
 }
 
 func freePort() (string, error) {

@@ -19,6 +19,7 @@ type sizes struct {
 	dirs         int // of the wide tree
 	filesInDir   int
 	changed      int // files changed between two runs, each in another directory
+	latencies    int // files made one by one
 	renamed      int // files in the directory that is renamed
 	renamedAll   int64
 	smallDirs    int // of the tree of files of 1 KiB
@@ -28,12 +29,12 @@ type sizes struct {
 }
 
 func full() sizes {
-	return sizes{image: 20 << 30, bigFile: 2 << 30, dirs: 10_000, filesInDir: 100, changed: 100,
+	return sizes{image: 20 << 30, bigFile: 2 << 30, dirs: 10_000, filesInDir: 100, changed: 100, latencies: 200,
 		renamed: 10_000, renamedAll: 1 << 30, smallDirs: 100, smallInDir: 100, glusterFiles: 10_000, linux: true}
 }
 
 func small() sizes {
-	return sizes{image: 4 << 30, bigFile: 128 << 20, dirs: 200, filesInDir: 50, changed: 20,
+	return sizes{image: 4 << 30, bigFile: 128 << 20, dirs: 200, filesInDir: 50, changed: 20, latencies: 40,
 		renamed: 500, renamedAll: 64 << 20, smallDirs: 20, smallInDir: 20, glusterFiles: 1000}
 }
 
@@ -70,21 +71,23 @@ func (b *bench) wideDir(root string, d int) string {
 }
 
 // changeWide appends to one file in each of some directories, others every
-// round. Sizes change, since rsync takes equal size and second for equal.
-func (b *bench) changeWide(root string, round int) error {
+// round, and returns their names. Sizes change, since rsync takes equal size and
+// second for equal.
+func (b *bench) changeWide(root string, round int) (names []string, err error) {
 	step := b.size.dirs / b.size.changed
 	for i := range b.size.changed {
 		name := filepath.Join(b.wideDir(root, i*step+round%step), "file"+strconv.Itoa(round%b.size.filesInDir))
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		_, err = fmt.Fprintf(f, "round %d\n", round)
 		if err = errors.Join(err, f.Close()); err != nil {
-			return err
+			return nil, err
 		}
+		names = append(names, name)
 	}
-	return nil
+	return names, nil
 }
 
 // makeSmall makes directories of files of 1 KiB.

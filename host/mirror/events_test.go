@@ -1,0 +1,173 @@
+package mirror_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/host/watch"
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// TestEventStorm changes a primary at random while a mirror follows it by events,
+// and ends that at any moment. No mark may claim what is not there; and where
+// nothing changes any more, the mirror that runs makes the trees equal, by what
+// events told alone.
+func TestEventStorm(t *testing.T) {
+	for _, kind := range []string{watch.Fanotify, watch.Inotify} {
+		t.Run(kind, func(t *testing.T) {
+			if kind == watch.Fanotify && os.Geteuid() != 0 {
+				t.Skip("SKIPPED, NOT TESTED: fanotify needs root")
+			}
+			seed := *model.seed
+			if seed == 0 {
+				seed = uint64(time.Now().UnixNano())
+			}
+			t.Logf("replay with -seed=%d", seed)
+			rng := rand.New(rand.NewPCG(seed, 5))
+			r := newRigAt(t, memoryDir(t))
+			r.log, r.events = quietLog(), kind
+			r.retry = mirror.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond}
+			w := newWorld(r.primary, rng)
+			w.write(keepName, []byte("x"))
+			r.ended = func(index *marker.Marker, src sdk.Source) {
+				if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
+					t.Errorf("look at the primary: %v", err)
+					return
+				}
+				r.honest(index, src)
+			}
+			for round := 0; round < *model.steps && !t.Failed(); round++ {
+				stormRound(t, r, w, round%2 == 1)
+			}
+			if t.Failed() {
+				for _, line := range w.log[max(0, len(w.log)-200):] {
+					t.Log(line)
+				}
+			}
+		})
+	}
+}
+
+// TestSweepFindsWhatRaisedNoEvent stores through a mapping that stays: the file has
+// another change time, of which nobody tells.
+func TestSweepFindsWhatRaisedNoEvent(t *testing.T) {
+	for _, sweep := range []time.Duration{0, 200 * time.Millisecond} {
+		t.Run(fmt.Sprint(sweep), func(t *testing.T) {
+			r := newRig(t)
+			r.events, r.sweep = watch.Inotify, sweep
+			r.write("d/f", "some data")
+			f, err := os.OpenFile(filepath.Join(r.primary, "d/f"), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			m, err := unix.Mmap(int(f.Fd()), 0, 9, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = unix.Munmap(m) }()
+			if err := f.Sync(); err != nil { // or the store would move no time
+				t.Fatal(err)
+			}
+			r.age()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			end := make(chan error, 1)
+			go func() { end <- r.runContext(ctx, mirror.Options{}) }()
+			defer func() {
+				cancel()
+				<-end
+			}()
+			there := func() string {
+				data, _ := os.ReadFile(filepath.Join(r.secondary, "d/f"))
+				return string(data)
+			}
+			r.await(ctx, func(s report.Snapshot) bool { return s.State == report.InSync && there() == "some data" })
+			m[0] = 'S'
+			if sweep == 0 {
+				// Nothing tells of it, or the other half of this test would prove nothing.
+				timer := time.NewTimer(500 * time.Millisecond)
+				defer timer.Stop()
+				<-timer.C
+				if got := there(); got != "some data" {
+					t.Errorf("%q came without an event and without a sweep", got)
+				}
+				return
+			}
+			r.await(ctx, func(report.Snapshot) bool { return there() == "Some data" })
+		})
+	}
+}
+
+// stormRound lets a mirror run while the primary changes, and ends it in the
+// middle of that or when the trees are equal.
+func stormRound(t *testing.T, r *rig, w *world, cut bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r.running.Store(nil)
+	end := make(chan error, 1)
+	go func() {
+		err := r.runContext(ctx, mirror.Options{})
+		if ctx.Err() == nil {
+			t.Errorf("the mirror ended: %v", err)
+		}
+		end <- err
+	}()
+	defer func() {
+		cancel()
+		<-end
+	}()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for range 10 + w.rng.IntN(40) {
+		w.step()
+		if w.rng.IntN(3) == 0 {
+			<-tick.C
+		}
+	}
+	if cut {
+		return
+	}
+	last := "nothing"
+	for patience := time.Now().Add(20 * time.Second); last != "" && !t.Failed(); <-tick.C {
+		if time.Now().After(patience) {
+			now := r.tracker.Snapshot()
+			t.Errorf("20 seconds after the last change: %s\n%s after %d looks, problems: %+v", last, now.State, now.Turns, now.Problems)
+			return
+		}
+		last = unequal(r)
+	}
+}
+
+// unequal tells in what the trees of a mirror that runs differ; "" is nothing.
+func unequal(r *rig) string {
+	p, err := trySurvey(r.primary)
+	if err != nil {
+		return err.Error()
+	}
+	s, err := trySurvey(r.secondary)
+	if err != nil {
+		return err.Error()
+	}
+	if pairs := wrongLinks(p, s); len(pairs) > 0 {
+		return fmt.Sprintf("%q are one file on one side only", pairs)
+	}
+	if len(s.own) > 0 {
+		return fmt.Sprintf("%q are still there", s.own)
+	}
+	for path, what := range differences(p, s) {
+		return fmt.Sprintf("%q differs: %s", path, what)
+	}
+	return ""
+}

@@ -1,0 +1,281 @@
+package watch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
+)
+
+// Detector asks for looks at the directories in which something happened. The
+// first look, at everything, is its user's. Its methods may be called concurrently.
+type Detector struct {
+	name   string
+	root   *localfs.Root
+	ear    ear
+	mounts *mounts
+	has    func(sdk.FileID) bool
+	pace   Pace
+	log    *slog.Logger
+	deafed func(error) // told once when the ear fails
+
+	stop   [2]int // a pipe: closing the second end ends listen
+	ending sync.Once
+	ended  chan struct{}
+	closed sync.Once
+	wake   chan struct{}
+
+	mu     sync.Mutex
+	told   map[sdk.FileID]struct{}
+	later  map[sdk.FileID]struct{} // to be listed once more, without haste
+	lost   bool                    // events, so that everything is to be looked at
+	first  time.Time               // when the first of told came, or lost
+	last   time.Time               // and the last
+	budget budget
+	began  time.Time // the look under way; zero: none
+	looked time.Time // when the last one had ended
+	relook time.Time // when what was too young is to be looked at again; zero: never
+	beat   time.Time // when a look is due whatever happens
+	scan   *marker.ScanDetector
+	deaf   bool
+}
+
+var _ marker.Detector = (*Detector)(nil)
+
+// Name says what kind of events the detector hears.
+func (d *Detector) Name() string { return d.name }
+
+// Watch is to be called before directories are listed, with their identities and
+// paths.
+func (d *Detector) Watch(ids []sdk.FileID, paths []sdk.Path) {
+	d.mu.Lock()
+	deaf := d.deaf
+	d.mu.Unlock()
+	if deaf {
+		return
+	}
+	again, err := d.ear.watch(ids, paths)
+	if err != nil {
+		d.fail(err)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range again {
+		d.later[id] = struct{}{}
+	}
+}
+
+// listen reads events until the detector is closed or its ear fails.
+func (d *Detector) listen() {
+	defer func() {
+		d.ear.close()
+		d.mounts.close()
+		close(d.ended)
+	}()
+	poll := []unix.PollFd{
+		{Fd: int32(d.stop[0]), Events: unix.POLLIN},
+		{Fd: int32(d.ear.fd()), Events: unix.POLLIN},
+		{Fd: int32(d.mounts.fd), Events: unix.POLLPRI},
+	}
+	rest := gatherTime
+	for {
+		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
+			d.fail(err)
+			return
+		}
+		if poll[0].Revents != 0 {
+			return
+		}
+		if poll[2].Revents&(unix.POLLPRI|unix.POLLERR) != 0 {
+			changed, err := d.mounts.changed()
+			if err != nil {
+				d.fail(err)
+				return
+			}
+			if changed {
+				d.log.Debug("other filesystems are mounted at the primary")
+				d.tell(nil, true)
+			}
+		}
+		if poll[1].Revents == 0 {
+			continue
+		}
+		ours := false
+		lost, err := d.ear.hear(func(id sdk.FileID) bool {
+			known := d.hear(id)
+			ours = ours || known
+			return known
+		})
+		if err != nil {
+			d.fail(err)
+			return
+		}
+		if lost {
+			d.log.Debug("events of the primary were lost, all of it is looked at")
+			d.tell(nil, true)
+		}
+		if rest = min(2*rest, foreignTime); ours || lost {
+			rest = gatherTime
+		}
+		if _, err := unix.Poll(poll[:1], int(rest.Milliseconds())); err != nil && err != unix.EINTR {
+			d.fail(err)
+			return
+		}
+	}
+}
+
+// hear takes an event of a directory.
+func (d *Detector) hear(id sdk.FileID) bool {
+	known := d.has(id)
+	if known {
+		d.tell(&id, false)
+	}
+	return known
+}
+
+// tell notes that something happened in a directory, or that events were lost.
+func (d *Detector) tell(id *sdk.FileID, lost bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if len(d.told) == 0 && !d.lost {
+		d.first = now
+		defer d.rouse()
+	}
+	d.last = now
+	d.lost = d.lost || lost
+	if id != nil {
+		d.told[*id] = struct{}{}
+	}
+}
+
+func (d *Detector) rouse() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fail goes on by scanning.
+func (d *Detector) fail(err error) {
+	d.mu.Lock()
+	first := !d.deaf
+	d.deaf, d.lost = true, true
+	d.mu.Unlock()
+	if first {
+		d.hush()
+		d.deafed(err)
+		d.rouse()
+	}
+}
+
+// hush ends the listening.
+func (d *Detector) hush() { d.ending.Do(func() { unix.Close(d.stop[1]) }) }
+
+// Done tells of a pass that just ended, as [marker.ScanDetector.Done] does.
+func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
+	d.scan.Done(p, cpu)
+	d.ear.ended(d.hear)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	d.relook = time.Time{}
+	if p.Racy {
+		// Sooner than this the same entries would be too young again. They are
+		// listed by every pass until they are old enough.
+		d.relook = now.Add(p.Beacon.Window)
+	}
+	d.beat = now.Add(d.pace.Every)
+}
+
+// Next waits until a look is due.
+func (d *Detector) Next(ctx context.Context) (marker.Hint, error) {
+	d.mu.Lock()
+	if now := time.Now(); !d.began.IsZero() {
+		d.budget.spend(now, now.Sub(d.began))
+		d.began, d.looked = time.Time{}, now
+	}
+	d.mu.Unlock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if err := ctx.Err(); err != nil {
+			return marker.Hint{}, err
+		}
+		d.mu.Lock()
+		if d.deaf && !d.lost {
+			d.mu.Unlock()
+			return d.scan.Next(ctx)
+		}
+		now := time.Now()
+		due := d.due()
+		if !now.Before(due) {
+			hint := d.take(now)
+			d.mu.Unlock()
+			return hint, nil
+		}
+		d.mu.Unlock()
+		timer.Reset(due.Sub(now))
+		select {
+		case <-ctx.Done():
+		case <-d.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// due is when the next look is.
+func (d *Detector) due() time.Time {
+	due := d.beat
+	if len(d.told) > 0 || d.lost {
+		due = earlier(due, earlier(d.last.Add(settleTime), d.first.Add(settleLimit)))
+	}
+	if !d.relook.IsZero() {
+		due = earlier(due, d.relook)
+	}
+	if ready := d.budget.ready(); due.Before(ready) {
+		due = ready
+	}
+	if next := d.looked.Add(d.pace.Interval); due.Before(next) {
+		due = next
+	}
+	return due
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// take makes the hint of what was told.
+func (d *Detector) take(now time.Time) marker.Hint {
+	hint := marker.Hint{All: d.lost}
+	for _, from := range []map[sdk.FileID]struct{}{d.told, d.later} {
+		for id := range from {
+			hint.Dirs = append(hint.Dirs, id)
+		}
+	}
+	d.ear.begun()
+	d.told, d.later = map[sdk.FileID]struct{}{}, map[sdk.FileID]struct{}{}
+	d.lost, d.relook, d.began = false, time.Time{}, now
+	return hint
+}
+
+// Close ends all use. It may be called twice.
+func (d *Detector) Close() {
+	d.hush()
+	<-d.ended
+	d.closed.Do(func() {
+		unix.Close(d.stop[0])
+		d.root.Close()
+	})
+}

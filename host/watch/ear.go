@@ -1,0 +1,51 @@
+package watch
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// ear is a queue of events. hear is called by one goroutine; watch, if there is
+// one, by another.
+type ear interface {
+	// fd is what becomes readable.
+	fd() int
+	// hear reads what is in the queue, and tells of each directory in which
+	// something happened, perhaps more than once; tell reports whether the index
+	// has it. lost says that events are missing. After an error the ear is of no
+	// use.
+	hear(tell func(sdk.FileID) bool) (lost bool, err error)
+	// begun and ended frame a pass. ended tells of what the index could not lead
+	// to while the pass went on.
+	begun()
+	ended(tell func(sdk.FileID) bool)
+	// watch is called before directories are listed. An error says that the ear
+	// cannot go on; those that it returns are to be listed once more.
+	watch(ids []sdk.FileID, paths []sdk.Path) (again []sdk.FileID, err error)
+	close()
+}
+
+// readEvents reads from a queue until it is empty.
+func readEvents(fd int, buf []byte, take func([]byte) error) error {
+	for {
+		n, err := unix.Read(fd, buf)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := take(buf[:n]); err != nil {
+			return err
+		}
+		if n < len(buf)/2 {
+			return nil // the rest makes the queue readable again
+		}
+	}
+}
+
+// eventBuffer is the room for events that are read at once.
+const eventBuffer = 64 << 10

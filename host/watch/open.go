@@ -1,0 +1,189 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
+)
+
+// The kinds of events, and what does without.
+const (
+	Auto     = "auto"
+	Fanotify = "fanotify"
+	Inotify  = "inotify"
+	Scan     = "scan"
+)
+
+// Index is what is asked of the marker; *marker.Marker is one. Its methods are
+// called concurrently.
+type Index interface {
+	// Has reports whether a directory is in the tree as far as is known.
+	Has(id sdk.FileID) bool
+	// Dirs counts the directories that are known.
+	Dirs() int
+	// Linked reports whether there are files with several names, and Holders in
+	// which directories such a file has names.
+	Linked() bool
+	Holders(file sdk.FileID) []sdk.FileID
+}
+
+// Options says what Open works with. Pace, Scan, Deaf and Logger may be left out.
+type Options struct {
+	// Kind is one of the kinds above: Auto takes the best that works.
+	Kind   string
+	Source sdk.Source
+	Index  Index
+	Pace   Pace
+	// Scan is how to go on should the events fail later.
+	Scan marker.ScanPace
+	// Deaf is called should they, with the reason, on any goroutine.
+	Deaf   func(error)
+	Logger *slog.Logger
+}
+
+// Refusal says why a kind of events is not to be had.
+type Refusal struct {
+	Kind string
+	Err  error
+}
+
+// Open tries the kinds of events, the best first, and listens. It has to be
+// called before the first pass. Without a detector there are none, or none are
+// wanted, and the tree must be scanned; why is told in any case. The error is of
+// a kind that was asked for by name, or of ctx.
+func Open(ctx context.Context, o Options) (*Detector, []Refusal, error) {
+	if o.Kind == Scan {
+		return nil, nil, nil
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Deaf == nil {
+		o.Deaf = func(error) {}
+	}
+	kinds := []string{Fanotify, Inotify}
+	if o.Kind != Auto {
+		kinds = []string{o.Kind}
+	}
+	var refused []Refusal
+	root, err := openRoot(ctx, o.Source)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		for _, kind := range kinds {
+			refused = append(refused, Refusal{kind, err})
+		}
+		return nil, refused, o.demand(refused)
+	}
+	for _, kind := range kinds {
+		d, err := newDetector(kind, root, o)
+		if err == nil {
+			go d.listen()
+			return d, refused, nil
+		}
+		refused = append(refused, Refusal{kind, err})
+	}
+	root.Close()
+	return nil, refused, o.demand(refused)
+}
+
+// demand makes an error of it when what was asked for by name is not to be had.
+func (o *Options) demand(refused []Refusal) error {
+	if o.Kind == Auto {
+		return nil
+	}
+	return &sdk.Error{Kind: sdk.KindTransient, Op: "watch the primary", Msg: fmt.Sprintf("schedule { detector = %q }: %s; or leave detector out", o.Kind, refused[0].Err)}
+}
+
+// openRoot opens the primary if events can tell of all that changes it.
+func openRoot(ctx context.Context, src sdk.Source) (*localfs.Root, error) {
+	info := src.Info()
+	switch {
+	case !info.Endpoint.Local():
+		return nil, fmt.Errorf("the primary is not a directory of this machine")
+	case info.Features&sdk.CrossesMounts != 0:
+		return nil, fmt.Errorf("the primary may span filesystems, each of which would have its own events; leave cross_mounts out")
+	}
+	id, err := src.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	root, err := localfs.Open(info.Endpoint.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := suits(root, id); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return root, nil
+}
+
+// suits reports why the events of a directory's filesystem are of no use for a
+// tree that its driver identifies so.
+func suits(root *localfs.Root, id sdk.Identity) error {
+	self, err := root.StatFD(root.FD())
+	if err != nil {
+		return err
+	}
+	if self.ID != id.Root {
+		return fmt.Errorf("%s is not the directory that the driver has open", root.Path())
+	}
+	fs, err := root.Filesystem()
+	if err != nil {
+		return err
+	}
+	if !fs.Local() {
+		return fmt.Errorf("on a filesystem of type %s others can make changes of which this machine's kernel does not tell", fs.Type)
+	}
+	return nil
+}
+
+// newDetector makes a detector for one kind of events of a root, which is the
+// detector's then.
+func newDetector(kind string, root *localfs.Root, o Options) (*Detector, error) {
+	d := &Detector{
+		name: kind, root: root, has: o.Index.Has, log: o.Logger, deafed: o.Deaf, pace: o.Pace.withDefaults(),
+		ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		told: map[sdk.FileID]struct{}{}, later: map[sdk.FileID]struct{}{},
+		scan: marker.NewScanDetector(o.Scan),
+	}
+	d.budget.share = d.pace.Busy
+	d.beat = time.Now().Add(d.pace.Every)
+	var err error
+	if d.mounts, err = openMounts(root); err != nil {
+		return nil, err
+	}
+	switch kind {
+	case Fanotify:
+		var f *fanotify
+		if f, err = openFanotify(root, o.Index); err == nil {
+			d.ear = f
+		}
+	case Inotify:
+		var n *inotify
+		if n, err = openInotify(root, o.Index.Dirs()); err == nil {
+			d.ear = n
+		}
+	default:
+		err = fmt.Errorf("no such kind of events")
+	}
+	if err == nil {
+		if err = unix.Pipe2(d.stop[:], unix.O_CLOEXEC); err != nil {
+			d.ear.close()
+		}
+	}
+	if err != nil {
+		d.mounts.close()
+		return nil, err
+	}
+	return d, nil
+}

@@ -1,0 +1,270 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
+	"github.com/gsyncd/gsyncd-host/sdk/localtree"
+)
+
+// rig is a tree with its index, and what tells where to look.
+type rig struct {
+	t       *testing.T
+	tree    string
+	state   string
+	kind    string
+	src     sdk.Source
+	index   *marker.Marker
+	d       *Detector
+	deaf    chan error
+	wrap    func(ear) ear
+	hearing atomic.Int32
+	kept    *os.File // of a file in the tree, opened before anybody listened
+	swept   int      // looks at everything, those among them that directories made necessary
+}
+
+// newRig makes an empty tree below an existing directory.
+func newRig(t *testing.T, base, kind string) *rig {
+	t.Helper()
+	r := &rig{t: t, tree: filepath.Join(base, "tree"), state: t.TempDir(), kind: kind}
+	if err := os.Mkdir(r.tree, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.kill() })
+	return r
+}
+
+// open begins as a mirror does: listens, and looks at everything.
+func (r *rig) open() marker.Pass {
+	r.t.Helper()
+	var err error
+	if r.src, err = localtree.OpenSource(r.tree, localtree.Options{}); err != nil {
+		r.t.Fatal(err)
+	}
+	if r.index, err = marker.Open(r.state, marker.Options{}); err != nil {
+		r.t.Fatal(err)
+	}
+	r.deaf = make(chan error, 1)
+	o := Options{
+		Kind: r.kind, Source: r.src, Index: r.index, Pace: Pace{Every: time.Hour, Busy: 1},
+		Deaf: func(err error) { r.deaf <- err }, Logger: slog.New(slog.DiscardHandler),
+	}
+	root, err := openRoot(r.t.Context(), r.src)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if r.d, err = newDetector(r.kind, root, o); err != nil {
+		r.t.Fatal(err)
+	}
+	r.d.ear = counted{r.d.ear, &r.hearing}
+	if r.wrap != nil {
+		r.d.ear = r.wrap(r.d.ear)
+	}
+	go r.d.listen()
+	r.index.Watched(r.d.Watch)
+	return r.look(marker.Hint{All: true})
+}
+
+// kill ends everything without a word, as the end of the process does.
+func (r *rig) kill() {
+	if r.d == nil {
+		return
+	}
+	r.d.Close()
+	_ = r.src.Close()
+	r.d, r.index, r.src = nil, nil, nil
+}
+
+func (r *rig) look(hint marker.Hint) marker.Pass {
+	r.t.Helper()
+	p, err := r.index.Refresh(r.t.Context(), r.src, hint)
+	r.d.Done(p, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// idle reports whether all events of what was done before were read, and led to
+// all looks that they lead to.
+func (r *rig) idle() bool {
+	r.t.Helper()
+	if n, err := unix.IoctlGetInt(r.d.ear.fd(), unix.TIOCINQ); err != nil || n > 0 {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return false
+	}
+	if r.hearing.Load() != 0 {
+		return false
+	}
+	r.d.mu.Lock()
+	defer r.d.mu.Unlock()
+	return len(r.d.told) == 0 && !r.d.lost && r.d.relook.IsZero()
+}
+
+// counted is an ear that tells when it is at work.
+type counted struct {
+	ear
+	at *atomic.Int32
+}
+
+func (c counted) hear(tell func(sdk.FileID) bool) (bool, error) {
+	c.at.Add(1)
+	defer c.at.Add(-1)
+	return c.ear.hear(tell)
+}
+
+// quietTime is how long a look is waited for before it is asked whether any is
+// still to come.
+const quietTime = 30 * time.Millisecond
+
+// follow looks where the detector says until it says nothing more. all counts the
+// looks at everything.
+func (r *rig) follow() (looks, all int) {
+	r.t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(r.t.Context(), quietTime)
+		hint, err := r.d.Next(ctx)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			if r.idle() {
+				return looks, all
+			}
+			continue
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if looks++; looks > 1000 {
+			r.t.Fatal("looks lead to looks")
+		}
+		if hint.All {
+			all++
+		}
+		if p := r.look(hint); p.Swept {
+			r.swept++
+		}
+	}
+}
+
+// complete fails the test unless a look at everything finds nothing that was not
+// known already.
+func (r *rig) complete() {
+	r.t.Helper()
+	before := r.xtimes()
+	p := r.look(marker.Hint{Sweep: true})
+	if !p.Changed && !p.Racy {
+		return
+	}
+	r.t.Errorf("a sweep finds what no event told of, racy: %v", p.Racy)
+	for dir, x := range r.xtimes() {
+		if before[dir] != x {
+			out, _ := exec.Command("ls", "-lai", r.path(dir)).Output()
+			r.t.Errorf("changed: %s, from %v to %v\n%s", dir, before[dir], x, out)
+		}
+	}
+}
+
+// xtimes are those of all directories.
+func (r *rig) xtimes() map[string]sdk.XTime {
+	r.t.Helper()
+	out := map[string]sdk.XTime{}
+	root, err := localfs.Open(r.tree)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer root.Close()
+	_ = filepath.WalkDir(r.tree, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		rel, _ := filepath.Rel(r.tree, path)
+		p := sdk.Root
+		if rel != "." {
+			p = sdk.Path(rel)
+		}
+		dir, err := root.OpenPath(p)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		defer dir.Close()
+		self, err := dir.Stat()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		out[rel], _ = r.index.XTime(self.ID)
+		return nil
+	})
+	return out
+}
+
+func (r *rig) path(name string) string { return filepath.Join(r.tree, name) }
+
+func (r *rig) write(name, data string) {
+	r.t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(r.path(name)), 0o755), os.WriteFile(r.path(name), []byte(data), 0o644)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// needsRoot skips what only root can do.
+func needsRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED, NOT TESTED: needs root")
+	}
+}
+
+// image gives a directory on a filesystem of its own, made with a command that
+// gets the image's name.
+func image(t *testing.T, size int64, mkfs ...string) string {
+	t.Helper()
+	needsRoot(t)
+	base := t.TempDir()
+	file, dir := filepath.Join(base, "image"), filepath.Join(base, "mounted")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(size), f.Close(), os.Mkdir(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, argv := range [][]string{append(mkfs, file), {"mount", "-o", "loop", file, dir}} {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
+		}
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// memory gives a directory on a filesystem in memory that has handles.
+func memory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "gsyncd-host-test-") //nolint:usetesting // memory, not the disk
+	if err != nil {
+		t.Skipf("SKIPPED, NOT TESTED: no filesystem in memory: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

@@ -158,6 +158,15 @@ func TestReadFails(t *testing.T) {
 	if len(got.errs) != 1 || got.errs[1] == nil || !strings.HasSuffix(strings.Join(got.got, " "), "end 1 begin 2 x/3 end 2") {
 		t.Errorf("%v %v", got.got, got.errs)
 	}
+	// Half of it has been sent: it cannot begin once more.
+	got = &rows{errs: map[int]*sdk.Error{}}
+	if err := src.Read(t.Context(), []sdk.Path{"x/1", "x/l-panic", "x/3"}, got); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(got.got, " ")
+	if len(got.errs) != 1 || got.errs[1] == nil || strings.Count(all, "begin 1") != 1 || !strings.HasSuffix(all, "end 1 begin 2 x/3 end 2") {
+		t.Errorf("%d bytes, errors %v", len(all), got.errs)
+	}
 }
 
 // A guest that talks without end is heard for a while.

@@ -51,6 +51,7 @@ type readPlace struct {
 
 // BeginFile implements [sdk.ReadSink].
 func (p *readPlace) BeginFile(i int, before *sdk.Entry) error {
+	p.open = true
 	return p.sink.BeginFile(p.base+i, before)
 }
 

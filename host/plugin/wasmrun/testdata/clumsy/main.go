@@ -161,6 +161,14 @@ func (t *tree) Read(_ context.Context, paths []sdk.Path, sink sdk.ReadSink) erro
 			return err
 		}
 		fail(strings.TrimPrefix(p.Base(), "r-"))
+		if late, ok := strings.CutPrefix(p.Base(), "l-"); ok { // once a part has been sent
+			for n := range int64(8) {
+				if err := sink.Data(n<<20, make([]byte, sdk.MaxChunk)); err != nil {
+					return err
+				}
+			}
+			fail(late)
+		}
 		if err := sink.Data(0, []byte(p)); err != nil {
 			return err
 		}

@@ -53,8 +53,9 @@ func DialStream(ctx context.Context, rw io.ReadWriteCloser, o StreamOptions) (*S
 		}
 		err = greet(s.raw, clientWord, mine)
 	}
-	if !stop() {
-		// The greeting's error tells what came until then.
+	if !stop() || ctx.Err() != nil {
+		// The greeting's error tells what came until then. Somebody else whom the
+		// context told may have been quicker to close the stream.
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	if err == nil {

@@ -61,6 +61,7 @@ func testDriver(t *testing.T, p *pool) {
 	cfg := drivertest.Config{
 		Remote:         true,
 		Mounted:        true,
+		OwnStamps:      "trusted.glusterfs.",
 		Keeps:          []string{".gsyncd-host.lock"},
 		NoCapabilities: true,
 		// Directories and special files of a distributed volume have none.

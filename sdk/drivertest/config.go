@@ -50,6 +50,11 @@ type Config struct {
 	// root cannot be removed, moved or made, and no path in it is longer than what
 	// one system call can name.
 	Mounted bool
+	// OwnStamps is the beginning of names of attributes that the storage's server
+	// may leave by itself on what a link leads to, if it is reached on this
+	// machine: Gluster's bricks do, where a directory is exchanged for a link while
+	// they work in it. Nothing else may change there. Empty: nothing at all may.
+	OwnStamps string
 	// Keeps are names in the root by which a target that is open keeps what is
 	// nobody's business.
 	Keeps []string

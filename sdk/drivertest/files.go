@@ -5,7 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
@@ -63,6 +66,17 @@ func sys(t T, path string) *syscall.Stat_t {
 		t.Fatalf("lstat %s: %v", path, err)
 	}
 	return &st
+}
+
+// attributes are the names of an entry's extended attributes.
+func attributes(t T, path string) []string {
+	t.Helper()
+	buf := make([]byte, 1<<16)
+	n, err := unix.Llistxattr(path, buf)
+	if err != nil && err != unix.EOPNOTSUPP {
+		t.Fatalf("list attributes of %s: %v", path, err)
+	}
+	return strings.FieldsFunc(string(buf[:max(n, 0)]), func(r rune) bool { return r == 0 })
 }
 
 // meta is what tests set where they do not care: whole seconds, which all can keep.

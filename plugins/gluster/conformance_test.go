@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -130,7 +131,7 @@ func (p *pool) lend(t drivertest.T) *lent {
 		must(t, err)
 		list = slices.DeleteFunc(list, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), ".glusterfs-anonymous") })
 		for _, e := range list {
-			must(t, os.RemoveAll(filepath.Join(l.dir, e.Name())))
+			must(t, removeAll(filepath.Join(l.dir, e.Name())))
 		}
 		must(t, os.Chmod(l.dir, 0o755))
 		must(t, os.Chown(l.dir, 0, 0))
@@ -147,6 +148,16 @@ func (p *pool) lend(t drivertest.T) *lent {
 		p.free = append(p.free, l)
 	})
 	return l
+}
+
+// removeAll removes what other mounts worked in a moment ago: a volume may say for
+// a while that a directory which shows nothing is not empty.
+func removeAll(path string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(100 * time.Millisecond) {
+		if err := os.RemoveAll(path); err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func (p *pool) tree(t drivertest.T) drivertest.Tree {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"compress/flate"
 	"compress/gzip"
 	"context"
@@ -36,7 +37,7 @@ func (s *stream) seek(ctx context.Context, to int64) error {
 	switch {
 	case s.r != nil && to >= s.at && (s.packed || to-s.at <= nearby):
 	case s.packed:
-		unpacked, err := gzip.NewReader(bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), readAhead))
+		unpacked, err := newUnpacker(io.NewSectionReader(s.file, 0, s.size))
 		if err != nil {
 			return err
 		}
@@ -73,18 +74,42 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// drain reads to the end, where a compressed archive has its checksum. What
-// follows the compressed data is nobody's business.
+// maxPadding is the most zeros behind a tar's end: it is filled up to a whole
+// record, which is 10 KiB unless somebody wanted otherwise.
+const maxPadding = 1 << 20
+
+// drain reads to the end, where a compressed archive has its checksum. Nothing may
+// follow the end of the tar but what fills it up. More is a further archive, whose
+// entries nobody would see, or an archive that is being written into room that was
+// made for it.
 func (s *stream) drain(ctx context.Context) error {
-	for {
+	if err := padding(ctx, s); err != nil {
+		return err
+	}
+	if u, ok := s.r.(*unpacker); ok {
+		return padding(ctx, u.packed)
+	}
+	return nil
+}
+
+// padding reads what is left, which is to be zeros and not too many.
+func padding(ctx context.Context, r io.Reader) error {
+	buf := make([]byte, readAhead)
+	for seen := 0; ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		_, err := io.CopyN(io.Discard, s, sdk.MaxChunk)
-		if errors.Is(err, io.EOF) || errors.Is(err, gzip.ErrHeader) {
-			return nil
+		n, err := r.Read(buf)
+		if len(bytes.TrimLeft(buf[:n], "\x00")) > 0 {
+			return broken("it goes on behind its end; is another archive appended to it, or is it still being written?")
 		}
-		if err != nil {
+		if seen += n; seen > maxPadding {
+			return broken("more than %d zero bytes follow its end; is it still being written?", maxPadding)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
 		}
 	}

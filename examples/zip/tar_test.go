@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,10 +114,41 @@ func TestTarCutShort(t *testing.T) {
 	packed := gzipped(t, archive)
 	packed[len(packed)-5] ^= 1 // of the checksum
 	refusedAs(t, packed, "checksum")
-	empty, _ := open(t, make([]byte, 10240))
-	if all := walk(t, empty); len(all) != 1 {
-		t.Errorf("an empty archive has %d entries", len(all))
+	refusedAs(t, gzipped(t, archive[:len(archive)-1024]), "two empty blocks")
+	refusedAs(t, gzipped(t, nil), "no entry")
+	refusedAs(t, gzipped(t, make([]byte, 10240)), "no entry")
+	refusedAs(t, make([]byte, 10240), "neither a zip nor a tar archive")
+}
+
+// TestTarEnd: nothing but padding follows the end of an archive. Else it may be one
+// that is written into room made for it, or several, of which one would be seen.
+func TestTarEnd(t *testing.T) {
+	one, two := tarred(t, regular("a", "1")), tarred(t, regular("b", "2"))
+	zeros := make([]byte, maxPadding)
+	junk := append(zeros[:600:600], 'x')
+	names := func(archive []byte, want int) {
+		t.Helper()
+		s, _ := open(t, archive)
+		if all := walk(t, s); len(all) != want {
+			t.Errorf("%d entries, want %d", len(all), want)
+		}
 	}
+	each(t, slices.Concat(one, zeros), func(_ *testing.T, archive []byte) { names(archive, 2) })
+	each(t, slices.Concat(one, zeros, zeros[:1]), func(t *testing.T, archive []byte) { refusedAs(t, archive, "zero bytes follow its end") })
+	each(t, slices.Concat(one, junk), func(t *testing.T, archive []byte) { refusedAs(t, archive, "goes on behind its end") })
+	each(t, slices.Concat(one, two), func(t *testing.T, archive []byte) { refusedAs(t, archive, "goes on behind its end") })
+	// The same behind what is compressed, which may have several parts.
+	head, rest := gzipped(t, one[:700]), gzipped(t, one[700:])
+	names(slices.Concat(head, rest), 2)
+	names(slices.Concat(head, rest, zeros[:3]), 2)
+	names(slices.Concat(head, rest, zeros), 2)
+	names(slices.Concat(head, rest, gzipped(t, nil)), 2)
+	refusedAs(t, head, "two empty blocks")
+	refusedAs(t, slices.Concat(head, rest, zeros, zeros[:1]), "zero bytes follow its end")
+	refusedAs(t, slices.Concat(head, rest, junk), "goes on behind its end")
+	refusedAs(t, slices.Concat(head, rest, gzipped(t, two)), "goes on behind its end")
+	refusedAs(t, slices.Concat(head, rest, []byte(gzipMagic)), "cut short")
+	refusedAs(t, slices.Concat(head, rest, []byte(gzipMagic), junk), "damaged")
 }
 
 func refusedAs(t *testing.T, archive []byte, want string, settings ...string) {
@@ -144,7 +176,8 @@ func TestLimits(t *testing.T) {
 	refusedAs(t, z, "max_bytes", "max_bytes=9B")
 	refusedAs(t, z, "max_entries", "max_entries=3")
 	// What it unpacks to is counted, whatever it says.
-	refusedAs(t, gzipped(t, append(tarred(t), make([]byte, 65<<20)...)), "unpacks to more than", "max_bytes=1B", "max_entries=1")
+	note := part{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "note", PAXRecords: map[string]string{"comment": strings.Repeat("c", 1<<20-100)}}}
+	refusedAs(t, gzipped(t, tarred(t, slices.Repeat([]part{note}, 65)...)), "unpacks to more than", "max_bytes=1B", "max_entries=1")
 }
 
 // TestSystemTar reads what GNU tar makes, in each of its formats.

@@ -14,16 +14,18 @@ import (
 )
 
 // stream is the bytes of a tar archive, unpacked if need be. It can go forward to
-// any place; backward only if the archive is not compressed, else it begins anew.
+// any place; backward only if the archive is not compressed, else it begins anew,
+// as it does after an error: the file may be readable by now.
 type stream struct {
 	file   io.ReaderAt
 	size   int64
 	packed bool
 	most   int64 // bytes after which an archive is not gone on with
 
-	r     io.Reader
-	at    int64
-	zeros int // zero bytes right before at, as far as somebody counts
+	r      io.Reader
+	at     int64
+	zeros  int  // zero bytes right before at, as far as somebody counts
+	failed bool // r gave an error, which it may well give for ever
 }
 
 const (
@@ -35,15 +37,15 @@ const (
 // seek goes to a place.
 func (s *stream) seek(ctx context.Context, to int64) error {
 	switch {
-	case s.r != nil && to >= s.at && (s.packed || to-s.at <= nearby):
+	case s.r != nil && !s.failed && to >= s.at && (s.packed || to-s.at <= nearby):
 	case s.packed:
 		unpacked, err := newUnpacker(io.NewSectionReader(s.file, 0, s.size))
 		if err != nil {
 			return err
 		}
-		s.r, s.at = unpacked, 0
+		s.r, s.at, s.failed = unpacked, 0, false
 	default:
-		s.r, s.at = bufio.NewReaderSize(io.NewSectionReader(s.file, to, s.size-to), readAhead), to
+		s.r, s.at, s.failed = bufio.NewReaderSize(io.NewSectionReader(s.file, to, s.size-to), readAhead), to, false
 	}
 	for s.at < to {
 		if err := ctx.Err(); err != nil {
@@ -63,6 +65,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 	n, err := s.r.Read(p)
 	s.at += int64(n)
+	s.failed = err != nil && !errors.Is(err, io.EOF)
 	zeros := 0
 	for zeros < n && p[n-1-zeros] == 0 {
 		zeros++

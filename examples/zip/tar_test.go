@@ -3,7 +3,9 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/catalog"
 )
 
 // each runs a test on a tar and on the same compressed.
@@ -178,6 +181,47 @@ func TestLimits(t *testing.T) {
 	// What it unpacks to is counted, whatever it says.
 	note := part{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "note", PAXRecords: map[string]string{"comment": strings.Repeat("c", 1<<20-100)}}}
 	refusedAs(t, gzipped(t, tarred(t, slices.Repeat([]part{note}, 65)...)), "unpacks to more than", "max_bytes=1B", "max_entries=1")
+}
+
+// flaky is a file that cannot be read now and then.
+type flaky struct {
+	io.ReaderAt
+	bad error
+}
+
+func (f *flaky) ReadAt(p []byte, off int64) (int, error) {
+	if f.bad != nil && off > 0 {
+		return 0, f.bad
+	}
+	return f.ReaderAt.ReadAt(p, off)
+}
+
+// TestTarReadError: an error on the way to a file is not there for ever.
+func TestTarReadError(t *testing.T) {
+	noise := make([]byte, 2<<20) // more than is read ahead, also when packed
+	src := rand.NewChaCha8([32]byte{1})
+	_, _ = src.Read(noise)
+	each(t, tarred(t, regular("noise", string(noise)), regular("last", "x")), func(t *testing.T, archive []byte) {
+		f := &flaky{ReaderAt: bytes.NewReader(archive)}
+		b := catalog.NewBuilder(sdk.FileID{Ino: 1}, sdk.Time{Sec: 1}, 0, 0)
+		box, err := index(t.Context(), f, int64(len(archive)), b, limits{entries: 10, bytes: 4 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []error{errors.New("out of order"), nil} {
+			f.bad = bad
+			r := box.reader([]int{1})
+			data, err := r.data(t.Context(), 1)
+			var got []byte
+			if err == nil {
+				got, err = io.ReadAll(data)
+			}
+			if !errors.Is(err, bad) || bad == nil && string(got) != "x" {
+				t.Errorf("%q, %v, want %v", got, err, bad)
+			}
+			r.close()
+		}
+	})
 }
 
 // TestSystemTar reads what GNU tar makes, in each of its formats.

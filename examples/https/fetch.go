@@ -23,6 +23,9 @@ type fetch struct {
 	size int64 // what it must be
 	sink sdk.ReadSink
 	also io.Writer // gets all data as well; may be nil
+	// inOne takes a single response to a request for all of it, since nothing would
+	// tell if a second one were of another version.
+	inOne bool
 
 	off     int64
 	first   *stamp // of the first response
@@ -40,7 +43,7 @@ func (f *fetch) run(ctx context.Context, buf []byte) error {
 		case err == nil:
 			fails = 0
 			continue
-		case sdk.KindOf(err) != sdk.KindTransient:
+		case sdk.KindOf(err) != sdk.KindTransient || f.inOne && f.off > 0:
 			return err
 		}
 		if fails++; f.off > was {
@@ -58,7 +61,7 @@ func (f *fetch) run(ctx context.Context, buf []byte) error {
 func (f *fetch) part(ctx context.Context, buf []byte) error {
 	end := f.size
 	var fields []grant.Field
-	if f.off > 0 || f.size > f.web.piece {
+	if !f.inOne && (f.off > 0 || f.size > f.web.piece) {
 		end = min(f.size, f.off+f.web.piece)
 		fields = append(fields, grant.Field{Name: "Range", Value: fmt.Sprintf("bytes=%d-%d", f.off, end-1)})
 		if f.first != nil && f.first.validator() != "" {
@@ -95,6 +98,9 @@ func (f *fetch) fits(resp *grant.Response, end int64) (int64, error) {
 		}
 		return f.size, nil
 	case 206:
+		if f.inOne {
+			return 0, &sdk.Error{Kind: sdk.KindUnsupported, Op: "GET " + f.to, Msg: "the server sends a part of it that nobody asked for, and no strong ETag or Last-Modified by which parts could be told to be of one version"}
+		}
 		from, to, total, err := contentRange(resp.Get("Content-Range"))
 		if err != nil {
 			return 0, &sdk.Error{Kind: sdk.KindFatal, Op: "GET " + f.to, Msg: err.Error()}

@@ -26,6 +26,9 @@ type listed struct {
 
 var _ index = (*listed)(nil)
 
+// maxTarget is the longest target of a symlink, that of Linux.
+const maxTarget = 4095
+
 // edition is one version of a manifest.
 type edition struct {
 	stamp   stamp
@@ -170,8 +173,11 @@ func (e *edition) item(m *manifest.Entry) (it catalog.Item, err error) {
 	case manifest.Symlink:
 		it.Entry.Type, it.Entry.Perm = sdk.TypeSymlink, 0o777
 		it.Entry.Target, err = url.PathUnescape(m.Target)
-		if err != nil || it.Entry.Target == "" || strings.IndexByte(it.Entry.Target, 0) >= 0 {
+		switch n := len(it.Entry.Target); {
+		case err != nil || n == 0 || strings.IndexByte(it.Entry.Target, 0) >= 0:
 			return it, fmt.Errorf("has the target %.200q", m.Target)
+		case n > maxTarget:
+			return it, fmt.Errorf("has a target of %d bytes; up to %d are possible", n, maxTarget)
 		}
 	default:
 		return it, fmt.Errorf("has the unknown type %.40q", m.Type)

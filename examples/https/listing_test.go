@@ -137,6 +137,58 @@ func TestListingReplacedWhileRead(t *testing.T) {
 	}
 }
 
+// TestListingNoValidator: a file that the server tells no version of is one
+// response, and never parts, which could be of two versions.
+func TestListingNoValidator(t *testing.T) {
+	const size = 3 << 20
+	for name, c := range map[string]struct {
+		etag string
+		cut  bool // the connection breaks in the middle
+		part bool // the server sends parts unasked
+		want sdk.Kind
+	}{
+		"whole":     {},
+		"weak etag": {etag: `W/"1"`},
+		"cut":       {cut: true, want: sdk.KindTransient},
+		"parts":     {part: true, want: sdk.KindUnsupported},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serveDir(t, nil)
+			s.put(t, "f", "")
+			gets := 0
+			s.before = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != "/f" {
+					return false
+				}
+				if c.etag != "" {
+					w.Header().Set("Etag", c.etag)
+				}
+				if r.Method == "GET" {
+					gets++
+					if c.part {
+						r.Header.Set("Range", "bytes=0-99")
+					}
+					if c.cut && gets == 1 {
+						w = &cutWriter{ResponseWriter: w, left: size / 2}
+					}
+				}
+				// Each response is of another version.
+				http.ServeContent(w, r, "", time.Time{}, strings.NewReader(strings.Repeat(string(rune('a'+gets)), size)))
+				return true
+			}
+			f := read(t, s.open(t, "piece=1MiB"), "f")[0]
+			switch {
+			case gets != 1:
+				t.Errorf("%d requests, %v", gets, f.err)
+			case c.want == 0 && (!f.whole || string(f.data) != strings.Repeat("b", size)):
+				t.Errorf("%d bytes, %v", len(f.data), f.err)
+			case c.want != 0 && (f.err == nil || f.err.Kind != c.want):
+				t.Errorf("%v, want %s", f.err, c.want)
+			}
+		})
+	}
+}
+
 // TestSwitch: a tree by its manifest is not the tree by the server's listings.
 func TestSwitch(t *testing.T) {
 	s := serveDir(t, nil)

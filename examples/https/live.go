@@ -304,7 +304,7 @@ func (l *live) file(ctx context.Context, i int, p sdk.Path, buf []byte, sink sdk
 	if err := sink.BeginFile(i, &e); err != nil {
 		return err
 	}
-	f := fetch{web: l.web, to: to, size: before.length, sink: sink, first: &before}
+	f := fetch{web: l.web, to: to, size: before.length, sink: sink, first: &before, inOne: before.validator() == ""}
 	if err := f.run(ctx, buf); err != nil {
 		if f.sinkErr != nil {
 			return f.sinkErr

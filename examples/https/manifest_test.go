@@ -135,6 +135,8 @@ func TestManifestHostile(t *testing.T) {
 		line("%2e%2e/%2e%2e/etc/passwd", good), line("../x", good), line("/etc/passwd", good), line("a%2fb", good), line("nul%00", good), line("100%", good),
 		line("nosum", `,"size":1`), line("negative", `,"size":-1,"sha256":"`+sum+`"`), line("mode", good+`,"mode":"9"`), line("link", `,"type":"symlink","target":"%00"`),
 		line("odd", `,"type":"door"`), line("good", good), line("good/below", good), line("to", `,"type":"symlink","target":"../%ff"`), line("", good),
+		line("longest", `,"type":"symlink","target":"`+strings.Repeat("%20", maxTarget)+`"`), line("longer", `,"type":"symlink","target":"`+strings.Repeat("t", maxTarget+1)+`"`),
+		line("far", `,"type":"symlink","target":"`+strings.Repeat("t", 70000)+`"`),
 	}
 	whole := `{"format":"gsyncd-host manifest 1"}` + "\n" + strings.Join(lines, "\n") + "\n" + fmt.Sprintf(`{"entries":%d}`, len(lines)) + "\n"
 	s := serveDir(t, nil)
@@ -154,11 +156,11 @@ func TestManifestHostile(t *testing.T) {
 	if asked := s.requests(); len(asked) > 0 {
 		t.Errorf("the server was asked for %q", asked)
 	}
-	if bad != 13 || len(all) != 16 || all["good"].Size != 1 || all["to"].Target != "../\xff" {
+	if bad != 15 || len(all) != 19 || len(all["longest"].Target) != maxTarget || all["good"].Size != 1 || all["to"].Target != "../\xff" {
 		t.Errorf("%d bad of %d: %v", bad, len(all), all)
 	}
 	for _, broken := range []string{
-		"", "x", whole[:len(whole)/2], strings.TrimSuffix(whole, "{\"entries\":15}\n"), strings.Replace(whole, `{"entries":15}`, `{"entries":14}`, 1), whole + "{}\n",
+		"", "x", whole[:len(whole)/2], strings.TrimSuffix(whole, "{\"entries\":18}\n"), strings.Replace(whole, `{"entries":18}`, `{"entries":17}`, 1), whole + "{}\n",
 		strings.Replace(whole, "manifest 1", "manifest 2", 1), strings.Replace(whole, `"path":"good"`, `"path":"good","future":1`, 1),
 		`{"format":"gsyncd-host manifest 1"}` + "\n" + strings.Repeat("x", 300<<10),
 	} {

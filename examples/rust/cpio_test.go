@@ -1,6 +1,7 @@
 package rust_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -69,6 +70,7 @@ func TestArchives(t *testing.T) {
 	o := newOpener(t)
 	t.Run("types", func(t *testing.T) { o.types(t) })
 	t.Run("bad", func(t *testing.T) { o.bad(t) })
+	t.Run("many", func(t *testing.T) { o.many(t) })
 	t.Run("segments", func(t *testing.T) { o.segments(t) })
 	t.Run("broken", func(t *testing.T) { o.broken(t) })
 	t.Run("checksums", func(t *testing.T) { o.checksums(t) })
@@ -147,6 +149,18 @@ func (o *opener) bad(t *testing.T) {
 	}
 	if f := read(t, s, "good", "odd"); f[0].data != "good" || f[1].err == nil || f[1].err.Kind != sdk.KindUnsupported {
 		t.Errorf("%+v", f)
+	}
+}
+
+// many: the begin and the end of a directory are rows of a piece like entries.
+func (o *opener) many(t *testing.T) {
+	const n = 400
+	var members []member
+	for i := range n {
+		members = append(members, regular(fmt.Sprintf("d%03d/f", i), ""))
+	}
+	if all := walk(t, o.mustOpen(t, packed(members...))); len(all) != 1+2*n {
+		t.Errorf("%d entries, want %d", len(all), 1+2*n)
 	}
 }
 

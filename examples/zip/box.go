@@ -60,7 +60,7 @@ func kindOf(f io.ReaderAt, size int64) (kind, error) {
 		return tarGzip, nil
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return zipKind, nil
-	case n == cap(head) && (isTar(head) || len(bytes.Trim(head, "\x00")) == 0):
+	case n == cap(head) && isTar(head):
 		return tarKind, nil
 	}
 	// A zip may have a program in front of it. Its end tells.

@@ -3,17 +3,21 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/catalog"
 )
 
 // each runs a test on a tar and on the same compressed.
@@ -113,10 +117,41 @@ func TestTarCutShort(t *testing.T) {
 	packed := gzipped(t, archive)
 	packed[len(packed)-5] ^= 1 // of the checksum
 	refusedAs(t, packed, "checksum")
-	empty, _ := open(t, make([]byte, 10240))
-	if all := walk(t, empty); len(all) != 1 {
-		t.Errorf("an empty archive has %d entries", len(all))
+	refusedAs(t, gzipped(t, archive[:len(archive)-1024]), "two empty blocks")
+	refusedAs(t, gzipped(t, nil), "no entry")
+	refusedAs(t, gzipped(t, make([]byte, 10240)), "no entry")
+	refusedAs(t, make([]byte, 10240), "neither a zip nor a tar archive")
+}
+
+// TestTarEnd: nothing but padding follows the end of an archive. Else it may be one
+// that is written into room made for it, or several, of which one would be seen.
+func TestTarEnd(t *testing.T) {
+	one, two := tarred(t, regular("a", "1")), tarred(t, regular("b", "2"))
+	zeros := make([]byte, maxPadding)
+	junk := append(zeros[:600:600], 'x')
+	names := func(archive []byte, want int) {
+		t.Helper()
+		s, _ := open(t, archive)
+		if all := walk(t, s); len(all) != want {
+			t.Errorf("%d entries, want %d", len(all), want)
+		}
 	}
+	each(t, slices.Concat(one, zeros), func(_ *testing.T, archive []byte) { names(archive, 2) })
+	each(t, slices.Concat(one, zeros, zeros[:1]), func(t *testing.T, archive []byte) { refusedAs(t, archive, "zero bytes follow its end") })
+	each(t, slices.Concat(one, junk), func(t *testing.T, archive []byte) { refusedAs(t, archive, "goes on behind its end") })
+	each(t, slices.Concat(one, two), func(t *testing.T, archive []byte) { refusedAs(t, archive, "goes on behind its end") })
+	// The same behind what is compressed, which may have several parts.
+	head, rest := gzipped(t, one[:700]), gzipped(t, one[700:])
+	names(slices.Concat(head, rest), 2)
+	names(slices.Concat(head, rest, zeros[:3]), 2)
+	names(slices.Concat(head, rest, zeros), 2)
+	names(slices.Concat(head, rest, gzipped(t, nil)), 2)
+	refusedAs(t, head, "two empty blocks")
+	refusedAs(t, slices.Concat(head, rest, zeros, zeros[:1]), "zero bytes follow its end")
+	refusedAs(t, slices.Concat(head, rest, junk), "goes on behind its end")
+	refusedAs(t, slices.Concat(head, rest, gzipped(t, two)), "goes on behind its end")
+	refusedAs(t, slices.Concat(head, rest, []byte(gzipMagic)), "cut short")
+	refusedAs(t, slices.Concat(head, rest, []byte(gzipMagic), junk), "damaged")
 }
 
 func refusedAs(t *testing.T, archive []byte, want string, settings ...string) {
@@ -144,7 +179,50 @@ func TestLimits(t *testing.T) {
 	refusedAs(t, z, "max_bytes", "max_bytes=9B")
 	refusedAs(t, z, "max_entries", "max_entries=3")
 	// What it unpacks to is counted, whatever it says.
-	refusedAs(t, gzipped(t, append(tarred(t), make([]byte, 65<<20)...)), "unpacks to more than", "max_bytes=1B", "max_entries=1")
+	note := part{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "note", PAXRecords: map[string]string{"comment": strings.Repeat("c", 1<<20-100)}}}
+	noted := tarred(t, note)
+	refusedAs(t, bytes.Repeat(gzipped(t, noted[:len(noted)-1024]), 65), "unpacks to more than", "max_bytes=1B", "max_entries=1")
+}
+
+// flaky is a file that cannot be read now and then.
+type flaky struct {
+	io.ReaderAt
+	bad error
+}
+
+func (f *flaky) ReadAt(p []byte, off int64) (int, error) {
+	if f.bad != nil && off > 0 {
+		return 0, f.bad
+	}
+	return f.ReaderAt.ReadAt(p, off)
+}
+
+// TestTarReadError: an error on the way to a file is not there for ever.
+func TestTarReadError(t *testing.T) {
+	noise := make([]byte, 2<<20) // more than is read ahead, also when packed
+	src := rand.NewChaCha8([32]byte{1})
+	_, _ = src.Read(noise)
+	each(t, tarred(t, regular("noise", string(noise)), regular("last", "x")), func(t *testing.T, archive []byte) {
+		f := &flaky{ReaderAt: bytes.NewReader(archive)}
+		b := catalog.NewBuilder(sdk.FileID{Ino: 1}, sdk.Time{Sec: 1}, 0, 0)
+		box, err := index(t.Context(), f, int64(len(archive)), b, limits{entries: 10, bytes: 4 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []error{errors.New("out of order"), nil} {
+			f.bad = bad
+			r := box.reader([]int{1})
+			data, err := r.data(t.Context(), 1)
+			var got []byte
+			if err == nil {
+				got, err = io.ReadAll(data)
+			}
+			if !errors.Is(err, bad) || bad == nil && string(got) != "x" {
+				t.Errorf("%q, %v, want %v", got, err, bad)
+			}
+			r.close()
+		}
+	})
 }
 
 // TestSystemTar reads what GNU tar makes, in each of its formats.

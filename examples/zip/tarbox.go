@@ -70,7 +70,8 @@ func indexTar(ctx context.Context, f io.ReaderAt, size int64, packed bool, b *ca
 	}
 	tr := tar.NewReader(s)
 	buf := make([]byte, 256<<10)
-	for sum := int64(0); ; {
+	empty := true
+	for sum := int64(0); ; empty = false {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -98,6 +99,9 @@ func indexTar(ctx context.Context, f io.ReaderAt, size int64, packed bool, b *ca
 		if int64(b.Len()) > lim.entries {
 			return nil, tooLarge(attrEntries, lim.entries)
 		}
+	}
+	if empty {
+		return nil, broken("there is no entry in it, not even one of its directory; is it still being written?")
 	}
 	if s.zeros < 1024 {
 		return nil, broken("it ends without the two empty blocks that end a tar; is it still being written?")

@@ -146,3 +146,28 @@ func TestZipLies(t *testing.T) {
 		}
 	}
 }
+
+// TestZipNoChecksum: a checksum of 0 is one, which few contents have, and not a
+// word for "none".
+func TestZipNoChecksum(t *testing.T) {
+	zero := func(name, data string, more func(*member)) member {
+		return with(file(name, data), func(m *member) {
+			m.raw, m.Method, m.CompressedSize64, m.UncompressedSize64 = true, zip.Store, uint64(len(data)), uint64(len(data))
+			more(m)
+		})
+	}
+	const right = "\x9d\x0a\xd9\x6d"
+	if crc32.ChecksumIEEE([]byte(right)) != 0 {
+		t.Fatal("the sample has another checksum")
+	}
+	plain := func(*member) {}
+	s, _ := open(t, zipped(t, zero("right", right, plain), zero("none", "12345", plain), zero("empty", "", plain),
+		zero("link", "12345", unixMode(0xa000|0o777)), file("other", "x")))
+	bad := unreadable(t, s, walk(t, s))
+	if len(bad) != 2 || bad["none"] == nil || !strings.Contains(bad["none"].Msg, "checksum") || bad["link"] == nil || !strings.Contains(bad["link"].Msg, "checksum") {
+		t.Errorf("unreadable are %v", bad)
+	}
+	if f := read(t.Context(), t, s, "right"); string(f[0].data) != right || !f[0].whole {
+		t.Errorf("%q, %v", f[0].data, f[0].err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"strings"
 
@@ -166,7 +167,7 @@ func zipTarget(f *zip.File) (string, error) {
 	if f.UncompressedSize64 == 0 || f.UncompressedSize64 > maxTarget {
 		return "", fmt.Errorf("%d bytes", f.UncompressedSize64)
 	}
-	r, err := f.Open()
+	r, err := openMember(f)
 	if err != nil {
 		return "", err
 	}
@@ -179,6 +180,33 @@ func zipTarget(f *zip.File) (string, error) {
 		return "", errors.New("no path")
 	}
 	return string(target), nil
+}
+
+// openMember begins to read a member's data, which is held against its checksum at
+// the end.
+func openMember(f *zip.File) (io.ReadCloser, error) {
+	r, err := f.Open()
+	if err != nil || f.CRC32 != 0 {
+		return r, err
+	}
+	return &zeroSum{ReadCloser: r}, nil
+}
+
+// zeroSum is data whose checksum is to be 0. The zip package takes that for none.
+// Without a checksum nothing would tell one content from another, or from damage.
+type zeroSum struct {
+	io.ReadCloser
+	sum uint32
+}
+
+// Read implements io.Reader.
+func (z *zeroSum) Read(p []byte) (int, error) {
+	n, err := z.ReadCloser.Read(p)
+	z.sum = crc32.Update(z.sum, crc32.IEEETable, p[:n])
+	if errors.Is(err, io.EOF) && z.sum != 0 {
+		err = errors.New("its data does not have the checksum that the archive says, which is 0; was it left out?")
+	}
+	return n, err
 }
 
 // reader implements box.
@@ -196,7 +224,7 @@ var _ reader = (*zipReader)(nil)
 func (z *zipReader) data(_ context.Context, ref int) (io.Reader, error) {
 	z.close()
 	var err error
-	z.open, err = z.box.files[ref].Open()
+	z.open, err = openMember(z.box.files[ref])
 	return z.open, err
 }
 

@@ -15,6 +15,7 @@ const FEATURES: u32 = 1 | 1 << 1 | 1 << 5 | 1 << 7;
 
 /// How much goes into one piece of a stream.
 const PIECE: usize = 256 << 10;
+/// How many rows, a directory's begin and end among them; the runner takes 1000.
 const ROWS: usize = 900;
 
 pub struct Driver {
@@ -273,6 +274,7 @@ impl Work {
                     }
                 }
                 put_end_dir(out, self.next, None);
+                rows += 1;
                 self.next += 1;
                 *open = None;
             }

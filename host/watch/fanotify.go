@@ -136,15 +136,16 @@ func (f *fanotify) fd() int { return f.queue }
 func (f *fanotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
 	err = readEvents(f.queue, f.buf, func(b []byte) error {
 		return eachEvent(b, func(mask uint64, dir, entry handle) {
-			known, failed := f.follow(dir, tell)
+			failed := f.follow(dir, func(id sdk.FileID) { tell(id) })
 			lost = lost || failed || mask&unix.FAN_Q_OVERFLOW != 0
-			if known || entry.data == nil || !f.index.Linked() && !f.passes() {
+			// The directory may be known and no longer have the file: one that is open
+			// by a name that was removed is told of there.
+			if entry.data == nil || !f.index.Linked() && !f.passes() {
 				return
 			}
-			_, failed = f.follow(entry, func(id sdk.FileID) bool {
+			failed = f.follow(entry, func(id sdk.FileID) {
 				f.stray(id)
 				f.holders(id, tell)
-				return true
 			})
 			lost = lost || failed
 		})
@@ -197,17 +198,18 @@ func (f *fanotify) ended(tell func(sdk.FileID) bool) {
 
 // follow tells of what a handle means, if that is there. failed says that it
 // could not be found out.
-func (f *fanotify) follow(h handle, tell func(sdk.FileID) bool) (known, failed bool) {
+func (f *fanotify) follow(h handle, tell func(sdk.FileID)) (failed bool) {
 	if h.data == nil {
-		return false, false
+		return false
 	}
 	switch id, err := f.handles.resolve(h); {
 	case err == nil:
-		return tell(id), false
+		tell(id)
+		return false
 	case err == unix.ESTALE || err == unix.ENOENT:
-		return false, false // gone: the directory that it was in tells
+		return false // gone: the directory that it was in tells
 	}
-	return false, true
+	return true
 }
 
 // watch has nothing to do: what is made on the filesystem is marked already.

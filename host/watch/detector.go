@@ -181,7 +181,11 @@ func (d *Detector) hush() { d.ending.Do(func() { unix.Close(d.stop[1]) }) }
 
 // Done tells of a pass that just ended, as [marker.ScanDetector.Done] does.
 func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
-	d.scan.Done(p, cpu)
+	if p.Swept {
+		// Others are no scans: should the detector be deaf, retries of problems must
+		// not put off the next one.
+		d.scan.Done(p, cpu)
+	}
 	d.ear.ended(d.hear)
 	d.mu.Lock()
 	defer d.mu.Unlock()

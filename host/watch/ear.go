@@ -11,7 +11,8 @@ import (
 type ear interface {
 	// fd is what becomes readable.
 	fd() int
-	// hear reads what is in the queue, and tells of each directory in which
+	// hear reads what is in the queue, or as much of that as it holds by default if
+	// more and more comes, and tells of each directory in which
 	// something happened, perhaps more than once; tell reports whether the index
 	// has it. lost says that events are missing. After an error the ear is of no
 	// use.
@@ -26,9 +27,18 @@ type ear interface {
 	close()
 }
 
-// readEvents reads from a queue until it is empty.
+const (
+	// eventBuffer is the room for events that are read at once.
+	eventBuffer = 64 << 10
+	// maxBuffers bounds how often that is filled before others have their turn: about
+	// what 16,384 events take, the most that the kernel keeps by default.
+	maxBuffers = 32
+)
+
+// readEvents reads from a queue until it is empty, or events have filled so many
+// buffers. What is left makes the queue readable again.
 func readEvents(fd int, buf []byte, take func([]byte) error) error {
-	for {
+	for full := 0; full < maxBuffers; {
 		n, err := unix.Read(fd, buf)
 		switch {
 		case err == unix.EINTR:
@@ -42,10 +52,9 @@ func readEvents(fd int, buf []byte, take func([]byte) error) error {
 			return err
 		}
 		if n < len(buf)/2 {
-			return nil // the rest makes the queue readable again
+			return nil
 		}
+		full++
 	}
+	return nil
 }
-
-// eventBuffer is the room for events that are read at once.
-const eventBuffer = 64 << 10

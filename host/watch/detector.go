@@ -268,7 +268,6 @@ func (d *Detector) take(now time.Time) marker.Hint {
 			hint.Dirs = append(hint.Dirs, id)
 		}
 	}
-	d.ear.begun()
 	d.told, d.later = map[sdk.FileID]struct{}{}, map[sdk.FileID]struct{}{}
 	d.lost, d.relook, d.began = false, time.Time{}, now
 	return hint

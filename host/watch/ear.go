@@ -17,13 +17,12 @@ type ear interface {
 	// has it. lost says that events are missing. After an error the ear is of no
 	// use.
 	hear(tell func(sdk.FileID) bool) (lost bool, err error)
-	// begun and ended frame a pass. ended tells of what the index could not lead
-	// to while the pass went on.
-	begun()
-	ended(tell func(sdk.FileID) bool)
 	// watch is called before directories are listed. An error says that the ear
 	// cannot go on; those that it returns are to be listed once more.
 	watch(ids []sdk.FileID, paths []sdk.Path) (again []sdk.FileID, err error)
+	// ended is called when a pass has ended, in which watch was called if anything
+	// was listed. It tells of what the index could not lead to meanwhile.
+	ended(tell func(sdk.FileID) bool)
 	close()
 }
 

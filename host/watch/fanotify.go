@@ -32,7 +32,7 @@ type fanotify struct {
 	buf     []byte
 
 	mu     sync.Mutex
-	pass   bool // one is under way
+	pass   bool // one is under way that has listed something, or is about to
 	strays map[sdk.FileID]struct{}
 }
 
@@ -58,7 +58,7 @@ func openFanotify(root *localfs.Root, index Index) (*fanotify, error) {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
 	f := &fanotify{queue: queue, root: root, index: index, handles: newHandles(root), buf: make([]byte, eventBuffer),
-		pass: true, strays: map[sdk.FileID]struct{}{}}
+		strays: map[sdk.FileID]struct{}{}}
 	if err := f.mark(); err != nil {
 		f.close()
 		return nil, err
@@ -180,12 +180,6 @@ func (f *fanotify) stray(id sdk.FileID) {
 	}
 }
 
-func (f *fanotify) begun() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.pass = true
-}
-
 func (f *fanotify) ended(tell func(sdk.FileID) bool) {
 	f.mu.Lock()
 	strays := f.strays
@@ -212,7 +206,13 @@ func (f *fanotify) follow(h handle, tell func(sdk.FileID)) (failed bool) {
 	return true
 }
 
-// watch has nothing to do: what is made on the filesystem is marked already.
-func (f *fanotify) watch([]sdk.FileID, []sdk.Path) ([]sdk.FileID, error) { return nil, nil }
+// watch has nothing to watch, what is made on the filesystem is marked already. A
+// pass is under way.
+func (f *fanotify) watch([]sdk.FileID, []sdk.Path) ([]sdk.FileID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pass = true
+	return nil, nil
+}
 
 func (f *fanotify) close() { _ = unix.Close(f.queue) }

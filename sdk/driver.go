@@ -122,7 +122,8 @@ const (
 	OneInstance                          // a source whose answers hang on what it saw before: a guest has it open once, for all calls
 	SyncsFiles                           // Sync does not reach data: OpRename makes that of the program's own files durable first, unless it is Synced
 	CrossesMounts                        // a source that goes on where another filesystem is mounted below its root
-	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | OneInstance | SyncsFiles | CrossesMounts
+	StillBeacon                          // a source whose Beacon touches nothing that raises an event of the tree: without it the host does not go by events
+	featuresKnown   = CanOwner | CanDevices | CanXattrs | CanTrusted | CanACL | CanHardlinks | CanMarks | CanSpecial | FineMtime | KeepsEntries | HasNative | KeepsVolumeMark | SyncsInLists | OneInstance | SyncsFiles | CrossesMounts | StillBeacon
 )
 
 // Known drops the bits that this version does not know.

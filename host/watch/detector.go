@@ -181,7 +181,11 @@ func (d *Detector) hush() { d.ending.Do(func() { unix.Close(d.stop[1]) }) }
 
 // Done tells of a pass that just ended, as [marker.ScanDetector.Done] does.
 func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
-	d.scan.Done(p, cpu)
+	if p.Swept {
+		// Others are no scans: should the detector be deaf, retries of problems must
+		// not put off the next one.
+		d.scan.Done(p, cpu)
+	}
 	d.ear.ended(d.hear)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -264,7 +268,6 @@ func (d *Detector) take(now time.Time) marker.Hint {
 			hint.Dirs = append(hint.Dirs, id)
 		}
 	}
-	d.ear.begun()
 	d.told, d.later = map[sdk.FileID]struct{}{}, map[sdk.FileID]struct{}{}
 	d.lost, d.relook, d.began = false, time.Time{}, now
 	return hint

@@ -232,6 +232,7 @@ func TestRefusals(t *testing.T) {
 		{"remote, by name", Fanotify, remote{plain}, `schedule { detector = "fanotify" }: the primary is not a directory of this machine`},
 		{"several filesystems", Auto, crossing, "leave cross_mounts out"},
 		{"served", Auto, elsewhere{plain, "/proc/self"}, "is not the directory that the driver has open"},
+		{"a clock that is touched", Auto, touching{plain}, "each look would cause the next"},
 		{"too many directories", Inotify, plain, "raise the sysctl fs.inotify.max_user_watches"},
 		{"scan", Scan, plain, ""},
 	} {
@@ -262,6 +263,15 @@ func TestRefusals(t *testing.T) {
 type remote struct{ sdk.Source }
 
 func (remote) Info() sdk.Info { return sdk.Info{} }
+
+// touching is a source whose clock is read by touching a file.
+type touching struct{ sdk.Source }
+
+func (t touching) Info() sdk.Info {
+	i := t.Source.Info()
+	i.Features &^= sdk.StillBeacon
+	return i
+}
 
 // elsewhere is a source that names another directory than it has open.
 type elsewhere struct {

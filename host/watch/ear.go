@@ -11,24 +11,33 @@ import (
 type ear interface {
 	// fd is what becomes readable.
 	fd() int
-	// hear reads what is in the queue, and tells of each directory in which
+	// hear reads what is in the queue, or as much of that as it holds by default if
+	// more and more comes, and tells of each directory in which
 	// something happened, perhaps more than once; tell reports whether the index
 	// has it. lost says that events are missing. After an error the ear is of no
 	// use.
 	hear(tell func(sdk.FileID) bool) (lost bool, err error)
-	// begun and ended frame a pass. ended tells of what the index could not lead
-	// to while the pass went on.
-	begun()
-	ended(tell func(sdk.FileID) bool)
 	// watch is called before directories are listed. An error says that the ear
 	// cannot go on; those that it returns are to be listed once more.
 	watch(ids []sdk.FileID, paths []sdk.Path) (again []sdk.FileID, err error)
+	// ended is called when a pass has ended, in which watch was called if anything
+	// was listed. It tells of what the index could not lead to meanwhile.
+	ended(tell func(sdk.FileID) bool)
 	close()
 }
 
-// readEvents reads from a queue until it is empty.
+const (
+	// eventBuffer is the room for events that are read at once.
+	eventBuffer = 64 << 10
+	// maxBuffers bounds how often that is filled before others have their turn: about
+	// what 16,384 events take, the most that the kernel keeps by default.
+	maxBuffers = 32
+)
+
+// readEvents reads from a queue until it is empty, or events have filled so many
+// buffers. What is left makes the queue readable again.
 func readEvents(fd int, buf []byte, take func([]byte) error) error {
-	for {
+	for full := 0; full < maxBuffers; {
 		n, err := unix.Read(fd, buf)
 		switch {
 		case err == unix.EINTR:
@@ -42,10 +51,9 @@ func readEvents(fd int, buf []byte, take func([]byte) error) error {
 			return err
 		}
 		if n < len(buf)/2 {
-			return nil // the rest makes the queue readable again
+			return nil
 		}
+		full++
 	}
+	return nil
 }
-
-// eventBuffer is the room for events that are read at once.
-const eventBuffer = 64 << 10

@@ -32,7 +32,7 @@ type fanotify struct {
 	buf     []byte
 
 	mu     sync.Mutex
-	pass   bool // one is under way
+	pass   bool // one is under way that has listed something, or is about to
 	strays map[sdk.FileID]struct{}
 }
 
@@ -58,7 +58,7 @@ func openFanotify(root *localfs.Root, index Index) (*fanotify, error) {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
 	f := &fanotify{queue: queue, root: root, index: index, handles: newHandles(root), buf: make([]byte, eventBuffer),
-		pass: true, strays: map[sdk.FileID]struct{}{}}
+		strays: map[sdk.FileID]struct{}{}}
 	if err := f.mark(); err != nil {
 		f.close()
 		return nil, err
@@ -136,15 +136,16 @@ func (f *fanotify) fd() int { return f.queue }
 func (f *fanotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
 	err = readEvents(f.queue, f.buf, func(b []byte) error {
 		return eachEvent(b, func(mask uint64, dir, entry handle) {
-			known, failed := f.follow(dir, tell)
+			failed := f.follow(dir, func(id sdk.FileID) { tell(id) })
 			lost = lost || failed || mask&unix.FAN_Q_OVERFLOW != 0
-			if known || entry.data == nil || !f.index.Linked() && !f.passes() {
+			// The directory may be known and no longer have the file: one that is open
+			// by a name that was removed is told of there.
+			if entry.data == nil || !f.index.Linked() && !f.passes() {
 				return
 			}
-			_, failed = f.follow(entry, func(id sdk.FileID) bool {
+			failed = f.follow(entry, func(id sdk.FileID) {
 				f.stray(id)
 				f.holders(id, tell)
-				return true
 			})
 			lost = lost || failed
 		})
@@ -179,12 +180,6 @@ func (f *fanotify) stray(id sdk.FileID) {
 	}
 }
 
-func (f *fanotify) begun() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.pass = true
-}
-
 func (f *fanotify) ended(tell func(sdk.FileID) bool) {
 	f.mu.Lock()
 	strays := f.strays
@@ -197,20 +192,27 @@ func (f *fanotify) ended(tell func(sdk.FileID) bool) {
 
 // follow tells of what a handle means, if that is there. failed says that it
 // could not be found out.
-func (f *fanotify) follow(h handle, tell func(sdk.FileID) bool) (known, failed bool) {
+func (f *fanotify) follow(h handle, tell func(sdk.FileID)) (failed bool) {
 	if h.data == nil {
-		return false, false
+		return false
 	}
 	switch id, err := f.handles.resolve(h); {
 	case err == nil:
-		return tell(id), false
+		tell(id)
+		return false
 	case err == unix.ESTALE || err == unix.ENOENT:
-		return false, false // gone: the directory that it was in tells
+		return false // gone: the directory that it was in tells
 	}
-	return false, true
+	return true
 }
 
-// watch has nothing to do: what is made on the filesystem is marked already.
-func (f *fanotify) watch([]sdk.FileID, []sdk.Path) ([]sdk.FileID, error) { return nil, nil }
+// watch has nothing to watch, what is made on the filesystem is marked already. A
+// pass is under way.
+func (f *fanotify) watch([]sdk.FileID, []sdk.Path) ([]sdk.FileID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pass = true
+	return nil, nil
+}
 
 func (f *fanotify) close() { _ = unix.Close(f.queue) }

@@ -132,8 +132,6 @@ func (n *inotify) add(id sdk.FileID, path sdk.Path) (added bool, err error) {
 	return true, nil
 }
 
-func (n *inotify) begun() {}
-
 func (n *inotify) ended(func(sdk.FileID) bool) {}
 
 func (n *inotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {

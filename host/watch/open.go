@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -120,7 +121,11 @@ func openRoot(ctx context.Context, src sdk.Source) (*localfs.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := suits(root, id); err != nil {
+	err = suits(root, id)
+	if err == nil && info.Features&sdk.StillBeacon == 0 {
+		err = errors.New("the driver touches a file to read the filesystem's clock, so that each look would cause the next; one that is built with a newer sdk, or starts while the disk is less busy, may do without")
+	}
+	if err != nil {
 		root.Close()
 		return nil, err
 	}

@@ -104,3 +104,35 @@ func TestOperations(t *testing.T) {
 		})
 	}
 }
+
+// TestRemovedName writes to a file by a name that is removed: the kernel tells of the
+// directory that it was in, which no longer leads to the file. With fanotify the
+// file itself leads to its other names.
+func TestRemovedName(t *testing.T) {
+	needsRoot(t)
+	r := newRig(t, memory(t), Fanotify)
+	r.write("a/f", "some")
+	for _, other := range []string{"b", "c"} {
+		if err := errors.Join(os.Mkdir(r.path(other), 0o755), os.Link(r.path("a/f"), r.path(other+"/f"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.OpenFile(r.path("a/f"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r.open()
+	r.follow()
+	if err := os.Remove(r.path("a/f")); err != nil {
+		t.Fatal(err)
+	}
+	r.follow()
+	if _, err := f.WriteString("more"); err != nil {
+		t.Fatal(err)
+	}
+	if looks, all := r.follow(); looks == 0 || all > 0 {
+		t.Errorf("%d looks, %d of them at everything", looks, all)
+	}
+	r.complete()
+}

@@ -110,3 +110,20 @@ func TestInterval(t *testing.T) {
 		}
 	})
 }
+
+// A deaf detector scans. Looks in between, at what is in doubt, are none, and do not
+// put off the next one.
+func TestDeafScans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := paced(Pace{})
+		d.deaf, d.scan = true, marker.NewScanDetector(marker.ScanPace{Interval: time.Minute})
+		d.Done(marker.Pass{Swept: true}, 0)
+		for range 5 {
+			time.Sleep(10 * time.Second) //nolint:forbidigo // on a clock of the test's own
+			d.Done(marker.Pass{}, 0)
+		}
+		if hint, took := next(t, d); took != 10*time.Second || !hint.All {
+			t.Errorf("%+v after %v", hint, took)
+		}
+	})
+}

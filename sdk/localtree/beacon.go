@@ -64,26 +64,39 @@ func newBeacon(root *localfs.Root, crossMounts bool) *beacon {
 	if b.quick() {
 		b.window = fineWindow
 	}
-	if b.ofMachine() {
+	if b.ofMachine(b.touch, machineClock) {
 		b.close()
 		b.file = nil
 	}
 	return b
 }
 
-// ofMachine reports whether the filesystem stamps with this machine's clock. A
-// change time may be a tick old, half the window at most.
-func (b *beacon) ofMachine() bool {
-	stamp, err := b.touch()
-	if err != nil {
-		return false
+// clockTries is how often a change time may not fit the machine's clock. A journal
+// that stalls makes one look old: it is given before that, and read after it. A
+// filesystem with a clock of its own fits at no try.
+const clockTries = 5
+
+// ofMachine reports whether change times that touch gives are of the clock that now
+// reads. They may be a tick old, half the window at most.
+func (b *beacon) ofMachine(touch, now func() (sdk.Time, error)) bool {
+	for range clockTries {
+		stamp, err := touch()
+		if err != nil {
+			return false
+		}
+		read, err := now()
+		if err != nil {
+			return false
+		}
+		if stamp.Compare(read) <= 0 && stamp.Compare(read.Add(-int64(b.window/2))) >= 0 {
+			return true
+		}
 	}
-	now, err := machineClock()
-	if err != nil {
-		return false
-	}
-	return stamp.Compare(now) <= 0 && stamp.Compare(now.Add(-int64(b.window/2))) >= 0
+	return false
 }
+
+// still reports whether reading the clock touches nothing.
+func (b *beacon) still() bool { return b.file == nil }
 
 // machineClock is not the coarse clock: a change time may be finer than that and
 // after it.

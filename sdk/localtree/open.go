@@ -19,11 +19,11 @@ func OpenSource(path string, o Options) (sdk.Source, error) {
 		return nil, err
 	}
 	s := &source{tree: t}
-	fine := true
+	fine, still := true, false
 	if o.Beacon == nil {
 		s.beacon = newBeacon(t.root, o.CrossMounts)
 		t.onClose = s.beacon.close
-		fine = s.beacon.fine
+		fine, still = s.beacon.fine, s.beacon.still()
 	}
 	if err := t.openMarks(localfs.Open); err != nil {
 		t.onClose()
@@ -32,6 +32,9 @@ func OpenSource(path string, o Options) (sdk.Source, error) {
 	t.info = sdk.Info{Features: sourceFeatures(t.root, fine), Endpoint: sdk.Endpoint{Path: t.root.Path()}}
 	if o.CrossMounts {
 		t.info.Features |= sdk.CrossesMounts
+	}
+	if still {
+		t.info.Features |= sdk.StillBeacon
 	}
 	if !o.Volume.IsZero() {
 		t.native = nativeAttr(o.Volume)

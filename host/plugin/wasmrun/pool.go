@@ -62,11 +62,14 @@ func (p *pool[R]) add(ctx context.Context, first bool) (*place[R], error) {
 		return nil, errors.Join(&sdk.Error{Kind: sdk.KindGone, Op: "open again", Msg: "the resource has other features now"}, at.end())
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
+	closed := p.closed
+	if !closed {
+		p.places = append(p.places, at)
+	}
+	p.mu.Unlock()
+	if closed { // the guest is asked to close it, which others need not wait for
 		return nil, errors.Join(errClosed(), at.end())
 	}
-	p.places = append(p.places, at)
 	return at, nil
 }
 

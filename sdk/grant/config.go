@@ -96,6 +96,8 @@ func (o *OriginConfig) validate() error {
 		return errors.New("write scheme, host and path alone; credentials belong into a header")
 	case u.Path != "" && (!strings.HasSuffix(u.Path, "/") || path.Clean(u.Path)+"/" != u.Path && u.Path != "/"):
 		return errors.New("its path must end in \"/\" and hold no \".\" or \"..\"")
+	case hidesSeparator(u):
+		return errors.New("its path must hold no encoded slash and no backslash")
 	case o.CAFile != "" && !path.IsAbs(o.CAFile):
 		return fmt.Errorf("ca_file %q is not absolute", o.CAFile)
 	}

@@ -157,6 +157,7 @@ func TestConfigValidate(t *testing.T) {
 		"no host":       {HTTP: []OriginConfig{{URL: "https:///x"}}},
 		"alone":         {HTTP: []OriginConfig{{URL: "https://u:p@x"}}},
 		"must end":      {HTTP: []OriginConfig{{URL: "https://x/a"}}},
+		"encoded slash": {HTTP: []OriginConfig{{URL: "https://x/a%2Fb/"}}},
 		"not absolute":  {HTTP: []OriginConfig{{URL: "https://x", CAFile: "a"}}},
 		"more than one": {HTTP: []OriginConfig{{URL: "https://x", Headers: []Header{{Name: "A", Env: "a", File: "/b"}}}}},
 		"not for":       {HTTP: []OriginConfig{{URL: "https://x", Headers: []Header{{Name: "host", Env: "a"}}}}},

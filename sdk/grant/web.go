@@ -137,13 +137,24 @@ func (o *OriginConfig) covers(u *url.URL) bool {
 	if g.Path == "" || g.Path == "/" {
 		return true
 	}
-	// A server may resolve dots, also encoded ones, that we would take for names.
-	for name := range strings.SplitSeq(strings.ReplaceAll(u.Path, "\\", "/"), "/") {
-		if name == ".." || name == "." {
+	if hidesSeparator(u) {
+		return false
+	}
+	// A server may resolve dots, also encoded ones and such with parameters, that we
+	// would take for names.
+	for name := range strings.SplitSeq(u.Path, "/") {
+		if name, _, _ = strings.Cut(name, ";"); name == ".." || name == "." {
 			return false
 		}
 	}
 	return strings.HasPrefix(u.Path, g.Path)
+}
+
+// hidesSeparator reports an encoded slash, or a backslash, which one server takes for
+// part of a name and another for the end of one.
+func hidesSeparator(u *url.URL) bool {
+	p := strings.ToLower(u.EscapedPath())
+	return strings.Contains(p, "%2f") || strings.Contains(p, "%5c") || strings.Contains(p, "\\")
 }
 
 // originOf is scheme, host and port, in one form.

@@ -1,8 +1,12 @@
 package grant
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 )
 
 // A grant of a path is left by no way of writing another one.
@@ -38,5 +42,31 @@ func TestCovers(t *testing.T) {
 		if got := o.covers(u); got != want {
 			t.Errorf("%s: %v, want %v", raw, got, want)
 		}
+	}
+}
+
+// A response that cannot be told to the guest does not stay open.
+func TestUntoldResponse(t *testing.T) {
+	ended := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			// It fits into a header, and is three times as long once it is escaped.
+			w.Header().Set("Location", "/"+strings.Repeat(`"`, 30<<10))
+			w.WriteHeader(http.StatusFound)
+			return
+		}
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		close(ended)
+	}))
+	t.Cleanup(srv.CloseClientConnections)
+	s := through(t, Config{HTTP: []OriginConfig{{URL: srv.URL}}})
+	if _, err := s.Do(t.Context(), &Request{URL: srv.URL}); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Fatalf("%.200v", err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("it is still open")
 	}
 }

@@ -80,6 +80,13 @@ func (c *Config) Reachable() error {
 			return fmt.Errorf("%s is granted as a directory, and is none", d.Path)
 		}
 	}
+	for i := range c.HTTP {
+		if o := &c.HTTP[i]; o.CAFile != "" {
+			if _, err := certificates(o.CAFile); err != nil {
+				return fmt.Errorf("origin %q: %w", o.URL, err)
+			}
+		}
+	}
 	return nil
 }
 

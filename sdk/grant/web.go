@@ -175,13 +175,9 @@ func (w *web) client(caFile string) (*http.Client, error) {
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
-		if err != nil {
+		var err error
+		if conf.RootCAs, err = certificates(caFile); err != nil {
 			return nil, err
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", caFile)
 		}
 	}
 	t := &http.Transport{
@@ -195,6 +191,19 @@ func (w *web) client(caFile string) (*http.Client, error) {
 	}
 	w.clients[caFile] = c
 	return c, nil
+}
+
+// certificates reads a CAFile.
+func certificates(caFile string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca_file: %s holds no certificate", caFile)
+	}
+	return pool, nil
 }
 
 // redirect checks where a response leads, and gives the request there that

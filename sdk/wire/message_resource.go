@@ -119,11 +119,11 @@ func (c *Cursor) Path() (sdk.Path, error) {
 	return p, p.Validate()
 }
 
-// AppendEntryOrFault appends an entry row, or, where it is too large, one that
-// says so.
+// AppendEntryOrFault appends an entry row, or, where it is too large or breaks the
+// rules, one that says so. Without a good name there is none.
 func AppendEntryOrFault(b []byte, e *sdk.Entry) ([]byte, error) {
 	out, err := AppendEntry(b, e)
-	if errors.Is(err, ErrRowTooLong) {
+	if err != nil && nameable(e) {
 		return AppendEntry(b, Unreadable(e.Name, err))
 	}
 	return out, err

@@ -296,7 +296,8 @@ type NewFile struct {
 // names that are its own, and renames them into place when they are synced.
 type Writer interface {
 	// Begin opens a file. That it cannot be made is its result, and what is written
-	// to it until its End goes nowhere.
+	// to it until its End goes nowhere. All of f may be kept until its End, and is
+	// not changed: a caller that uses memory again gives a copy of its attributes.
 	Begin(f NewFile) error
 	// Data writes p at off of the open file; what is not written is a hole. Offsets
 	// ascend; p has at most MaxChunk bytes, and is the caller's again afterwards.

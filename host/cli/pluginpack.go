@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/config/diag"
 	"github.com/gsyncd/gsyncd-host/host/plugin"
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
+	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/wire"
 )
 
@@ -38,6 +38,7 @@ func pluginPackCommand(env *Env) *cobra.Command {
 			if !d.Guest() {
 				return usage(errors.New("only a WASM module is packed, whose name ends in .wasm; a program is asked when it is started"))
 			}
+			d.Repack = true
 			if err := f.identify(cmd.Context(), env, t); err != nil {
 				return usage(err)
 			}
@@ -50,7 +51,7 @@ func pluginPackCommand(env *Env) *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			sum, err := pack(d.Path, func(b []byte) ([]byte, error) { return wire.AppendManifest(b, desc) })
+			sum, err := pack(d.Path, d.SHA256, desc)
 			if err != nil {
 				return err
 			}
@@ -65,17 +66,21 @@ func pluginPackCommand(env *Env) *cobra.Command {
 	return cmd
 }
 
-// pack writes a manifest into a module, and gives the new checksum.
-func pack(path string, manifest func([]byte) ([]byte, error)) (sum string, err error) {
-	text, err := manifest(nil)
+// pack writes a manifest into the module that has the checksum was, and gives the new
+// checksum. Of a symlink it is the file that it leads to that is replaced.
+func pack(path string, was []byte, desc sdk.Descriptor) (sum string, err error) {
+	text, err := wire.AppendManifest(nil, desc)
 	if err != nil {
 		return "", usage(err)
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return "", fail(err)
 	}
-	data, err = wasmfile.Pack(data, text)
+	f, err := wasmfile.Read(path, was)
+	if err != nil {
+		return "", usage(err)
+	}
+	data, err := wasmfile.Pack(f.Data, text)
 	if err != nil {
 		return "", usage(fmt.Errorf("%s: %w", path, err))
 	}

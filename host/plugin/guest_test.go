@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"bytes"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmfile"
-	"github.com/gsyncd/gsyncd-host/host/plugin/wasmrun"
 	"github.com/gsyncd/gsyncd-host/host/plugin/wasmtest"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/grant"
@@ -141,39 +139,46 @@ func TestBadGuests(t *testing.T) {
 	}
 }
 
-// A manifest that the module itself gave is believed.
+// A manifest that the module itself gave is believed; whatever stands in its place is
+// no hindrance to asking it again.
 func TestPackedGuest(t *testing.T) {
 	said := sdk.Descriptor{Name: "tiny", Version: "1", Schemes: []string{"tiny"}, Roles: []sdk.Role{sdk.Primary, sdk.Secondary}, Schema: schema.Schema{{Name: "jobs", Type: schema.Count, Default: int64(2)}}}
-	text, err := wire.AppendManifest([]byte{0}, said)
+	text, err := wire.AppendManifest(nil, said)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := wasmfile.Read(written(t, "tiny.wasm", wasmtest.Module{Version: 1, Answers: map[byte][]byte{byte(wasm.Describe): text}}.Assemble()), nil)
+	stale, err := wire.AppendManifest(nil, sdk.Descriptor{Name: "old", Version: "0", Schemes: []string{"old"}, Roles: said.Roles})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := f.Manifest(); found || err != nil {
-		t.Fatal(found, err)
-	}
-	text, err = wasmrun.Manifest(t.Context(), f, wasmrun.Config{CacheDir: guests.CacheDir()}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // packing again replaces it
-		data, err := wasmfile.Pack(f.Data, text)
-		if err != nil {
+	module := wasmtest.Module{Version: 1, Answers: map[byte][]byte{byte(wasm.Describe): append([]byte{0}, text...)}}.Assemble()
+	for _, before := range [][]byte{nil, stale, []byte("no manifest at all")} {
+		data := module
+		if before != nil {
+			if data, err = wasmfile.Pack(data, before); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := guest(t, "", written(t, "tiny.wasm", data))
+		d.Repack = true
+		options := Options{Environ: []string{"XDG_CACHE_HOME=" + guests.CacheHome()}}
+		if err := supervisor(t, registry(), options).Identify(t.Context(), &d); err != nil || d.Name != "tiny" {
+			t.Fatal(d.Name, err)
+		}
+		desc, err := supervisor(t, registry(d), options).DescribeDriver(t.Context(), "tiny")
+		if diff := cmp.Diff(said, desc); diff != "" || err != nil {
+			t.Fatal(diff, err)
+		}
+		if data, err = wasmfile.Pack(data, text); err != nil {
 			t.Fatal(err)
 		}
-		if f, err = wasmfile.Read(written(t, "x.wasm", data), nil); err != nil {
-			t.Fatal(err)
+		d = guest(t, "tiny", written(t, "tiny.wasm", data))
+		desc, found, err := Manifest(d.Path, d.SHA256)
+		if diff := cmp.Diff(said, desc); diff != "" || !found || err != nil {
+			t.Error(diff, found, err)
 		}
-	}
-	desc, found, err := f.Manifest()
-	if diff := cmp.Diff(said, desc); diff != "" || !found || err != nil {
-		t.Error(diff, found, err)
-	}
-	s := supervisor(t, registry(guest(t, "tiny", f.Path)), Options{Environ: []string{"XDG_CACHE_HOME=" + guests.CacheHome()}})
-	if _, err := s.Start(t.Context(), KindDriver, "tiny", ""); err != nil {
-		t.Error(err)
+		if _, err := supervisor(t, registry(d), options).Start(t.Context(), KindDriver, "tiny", ""); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -20,10 +20,10 @@ func Manifest(path string, sum []byte) (desc sdk.Descriptor, found bool, err err
 
 // Identify finds out what a third party's plugin is of which only the file, with
 // its checksum, is known: it notes in d its kind and what it calls itself. A module
-// is asked by its manifest; a program, and a module that has none, is started. The
-// registry plays no part.
+// is asked by its manifest; a program, and a module that has none or is to get
+// another, is started. The registry plays no part.
 func (s *Supervisor) Identify(ctx context.Context, d *Declaration) error {
-	if d.Guest() {
+	if d.Guest() && !d.Repack {
 		desc, found, err := Manifest(d.Path, d.SHA256)
 		if err != nil {
 			return err

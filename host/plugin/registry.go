@@ -68,6 +68,9 @@ type Declaration struct {
 	// is a guest. Only for one with a Path. Values of headers are read when the
 	// plugin is started.
 	Grants grant.Config
+	// Repack takes a guest for what it says when it is run: a manifest in its file is
+	// not looked at, since it is about to be replaced.
+	Repack bool
 	// Trusted runs a guest without the checks by which a loop in it can be ended.
 	// It is faster, and a guest that hangs takes its runner with it.
 	Trusted bool

@@ -41,7 +41,7 @@ func (s *Supervisor) third(c *process.Command, d *Declaration) error {
 		c.StartTimeout = compileTime
 	}
 	c.Handout, err = wasmrun.Config{
-		SHA256: d.SHA256, Memory: d.Limits.Memory, CallTimeout: d.Limits.CallTimeout, Trusted: d.Trusted, Grants: granted,
+		SHA256: d.SHA256, Memory: d.Limits.Memory, CallTimeout: d.Limits.CallTimeout, Trusted: d.Trusted, Repack: d.Repack, Grants: granted,
 	}.Marshal()
 	return err
 }
@@ -54,7 +54,7 @@ const compileTime = time.Minute
 // runner would refuse.
 func checkModule(d *Declaration, reserved func(name, scheme string) error) error {
 	f, err := wasmfile.Read(d.Path, d.SHA256)
-	if err != nil {
+	if err != nil || d.Repack {
 		return err
 	}
 	desc, found, err := f.Manifest()

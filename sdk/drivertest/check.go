@@ -37,6 +37,7 @@ var directoryChecks = []check{
 	{"ReadErrors", "says which files cannot be read", testReadErrors},
 	{"ReadTorn", "does not pass off a changing file as whole", testReadTorn},
 	{"Write", "writes files", testWrite},
+	{"WriteXattrs", "sets the attributes of large files", testWriteXattrs},
 	{"WriteUnended", "leaves no half files", testWriteUnended},
 	{"WriteErrors", "says which files could not be written", testWriteErrors},
 	{"Sync", "syncs", testSync},

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
@@ -74,6 +76,48 @@ func testWrite(t T, s *suite) {
 	}
 	if st := sys(t, filepath.Join(tree.Dir, "sparse")); st.Blocks*512 > 2*mib {
 		t.Errorf("the sparse file takes %d bytes", st.Blocks*512)
+	}
+}
+
+// testWriteXattrs writes files so large that their attributes, which come at the
+// beginning, are set many messages later.
+func testWriteXattrs(t T, s *suite) {
+	dst, tree := s.target(t, nil)
+	if !can(t, dst, sdk.CanXattrs, "extended attributes") {
+		return
+	}
+	const mib, size = 1 << 20, 12 << 20
+	data := noise(mib)
+	w, err := dst.Write(t.Context())
+	must(t, err)
+	names := []sdk.Path{"a", "b", "c"}
+	want := func(p sdk.Path) []sdk.Xattr {
+		return []sdk.Xattr{{Name: "user.empty", Value: []byte{}}, {Name: "user.long", Value: bytes.Repeat([]byte(p), 300)}, {Name: "user.name", Value: []byte(p)}}
+	}
+	for _, p := range names {
+		m := meta()
+		m.Mask |= sdk.MetaXattrs
+		m.Xattrs = want(p)
+		must(t, w.Begin(sdk.NewFile{Path: p, Size: size, Meta: m}))
+		for off := int64(0); off < size; off += mib {
+			must(t, w.Data(off, data))
+		}
+		must(t, w.End(true))
+	}
+	res, err := w.Close()
+	must(t, err)
+	if len(res) != len(names) {
+		t.Fatalf("%d results, want one a file", len(res))
+	}
+	for i, p := range names {
+		if res[i].Err != nil || res[i].Lost != 0 {
+			t.Errorf("%s: %v, lost %b", p, res[i].Err, res[i].Lost)
+			continue
+		}
+		if diff := cmp.Diff(want(p), stat(t, dst, p, sdk.FieldXattrs).Xattrs); diff != "" {
+			t.Errorf("%s: %s", p, diff)
+		}
+		must(t, os.Remove(filepath.Join(tree.Dir, string(p))))
 	}
 }
 

@@ -80,6 +80,13 @@ func (c *Config) Reachable() error {
 			return fmt.Errorf("%s is granted as a directory, and is none", d.Path)
 		}
 	}
+	for i := range c.HTTP {
+		if o := &c.HTTP[i]; o.CAFile != "" {
+			if _, err := certificates(o.CAFile); err != nil {
+				return fmt.Errorf("origin %q: %w", o.URL, err)
+			}
+		}
+	}
 	return nil
 }
 
@@ -96,6 +103,8 @@ func (o *OriginConfig) validate() error {
 		return errors.New("write scheme, host and path alone; credentials belong into a header")
 	case u.Path != "" && (!strings.HasSuffix(u.Path, "/") || path.Clean(u.Path)+"/" != u.Path && u.Path != "/"):
 		return errors.New("its path must end in \"/\" and hold no \".\" or \"..\"")
+	case hidesSeparator(u):
+		return errors.New("its path must hold no encoded slash and no backslash")
 	case o.CAFile != "" && !path.IsAbs(o.CAFile):
 		return fmt.Errorf("ca_file %q is not absolute", o.CAFile)
 	}

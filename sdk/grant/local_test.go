@@ -1,7 +1,9 @@
 package grant
 
 import (
+	"encoding/pem"
 	"io"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,6 +159,7 @@ func TestConfigValidate(t *testing.T) {
 		"no host":       {HTTP: []OriginConfig{{URL: "https:///x"}}},
 		"alone":         {HTTP: []OriginConfig{{URL: "https://u:p@x"}}},
 		"must end":      {HTTP: []OriginConfig{{URL: "https://x/a"}}},
+		"encoded slash": {HTTP: []OriginConfig{{URL: "https://x/a%2Fb/"}}},
 		"not absolute":  {HTTP: []OriginConfig{{URL: "https://x", CAFile: "a"}}},
 		"more than one": {HTTP: []OriginConfig{{URL: "https://x", Headers: []Header{{Name: "A", Env: "a", File: "/b"}}}}},
 		"not for":       {HTTP: []OriginConfig{{URL: "https://x", Headers: []Header{{Name: "host", Env: "a"}}}}},
@@ -176,5 +179,35 @@ func TestConfigValidate(t *testing.T) {
 	}
 	if _, err := good.Resolve(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), "T is not set") {
 		t.Error(err)
+	}
+}
+
+func TestReachable(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(file, []byte("nothing\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewTLSServer(nil)
+	defer srv.Close()
+	good := filepath.Join(dir, "good.pem")
+	if err := os.WriteFile(good, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	origin := func(caFile string) Config { return Config{HTTP: []OriginConfig{{URL: "https://x", CAFile: caFile}}} }
+	for want, c := range map[string]Config{
+		"does not exist":                         {Dirs: []DirConfig{{Path: dir + "/none"}}},
+		"and is none":                            {Dirs: []DirConfig{{Path: file}}},
+		"ca_file: open " + dir + "/none.pem: no": origin(dir + "/none.pem"),
+		"holds no certificate":                   origin(file),
+	} {
+		if err := c.Reachable(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+	for _, c := range []Config{origin(""), origin(good), {Dirs: []DirConfig{{Path: dir}}}} {
+		if err := c.Reachable(); err != nil {
+			t.Error(err)
+		}
 	}
 }

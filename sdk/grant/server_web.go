@@ -35,15 +35,21 @@ func (s *Server) web(ctx context.Context, b []byte, c *wire.Cursor) ([]byte, err
 		stop()
 		return b, err
 	}
-	id, err := s.open.Hold(&answering{Response: resp, stop: stop}, func() error {
+	end := func() error {
 		stop()
 		return resp.Body.Close()
-	})
+	}
+	// What cannot be told is not held: the guest would not know what to close.
+	out, err := wire.AppendWebResponse(appendID(b, 0), &wire.WebResponse{Status: uint16(resp.Status), Length: resp.Length, URL: resp.URL, Header: resp.Header})
+	if err != nil {
+		return b, errors.Join(err, end())
+	}
+	id, err := s.open.Hold(&answering{Response: resp, stop: stop}, end)
 	if err != nil {
 		return b, err
 	}
-	out, err := wire.AppendWebResponse(appendID(b, id), &wire.WebResponse{Status: uint16(resp.Status), Length: resp.Length, URL: resp.URL, Header: resp.Header})
-	return out, err
+	appendID(out[:len(b)], id)
+	return out, nil
 }
 
 // webPiece is the most of a body that is read at once.

@@ -137,13 +137,24 @@ func (o *OriginConfig) covers(u *url.URL) bool {
 	if g.Path == "" || g.Path == "/" {
 		return true
 	}
-	// A server may resolve dots, also encoded ones, that we would take for names.
-	for name := range strings.SplitSeq(strings.ReplaceAll(u.Path, "\\", "/"), "/") {
-		if name == ".." || name == "." {
+	if hidesSeparator(u) {
+		return false
+	}
+	// A server may resolve dots, also encoded ones and such with parameters, that we
+	// would take for names.
+	for name := range strings.SplitSeq(u.Path, "/") {
+		if name, _, _ = strings.Cut(name, ";"); name == ".." || name == "." {
 			return false
 		}
 	}
 	return strings.HasPrefix(u.Path, g.Path)
+}
+
+// hidesSeparator reports an encoded slash, or a backslash, which one server takes for
+// part of a name and another for the end of one.
+func hidesSeparator(u *url.URL) bool {
+	p := strings.ToLower(u.EscapedPath())
+	return strings.Contains(p, "%2f") || strings.Contains(p, "%5c") || strings.Contains(p, "\\")
 }
 
 // originOf is scheme, host and port, in one form.
@@ -164,13 +175,9 @@ func (w *web) client(caFile string) (*http.Client, error) {
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
-		if err != nil {
+		var err error
+		if conf.RootCAs, err = certificates(caFile); err != nil {
 			return nil, err
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", caFile)
 		}
 	}
 	t := &http.Transport{
@@ -184,6 +191,19 @@ func (w *web) client(caFile string) (*http.Client, error) {
 	}
 	w.clients[caFile] = c
 	return c, nil
+}
+
+// certificates reads a CAFile.
+func certificates(caFile string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca_file: %s holds no certificate", caFile)
+	}
+	return pool, nil
 }
 
 // redirect checks where a response leads, and gives the request there that

@@ -20,6 +20,9 @@ var _ sdk.ReadSink = (*readSink)(nil)
 
 // BeginFile implements [sdk.ReadSink].
 func (s *readSink) BeginFile(i int, before *sdk.Entry) error {
+	if err := wire.Validate(before); err != nil {
+		return err
+	}
 	row, err := wire.AppendEntryOrFault(nil, before)
 	if err != nil {
 		return err

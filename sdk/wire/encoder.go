@@ -38,11 +38,15 @@ func (s *ScanEncoder) BeginDir(i int, self *sdk.Entry) error {
 	return s.add(appendEntry(b, self), start)
 }
 
-// Entry implements [sdk.ScanSink]. An entry too large for a row is sent as one
-// that cannot be read, so that it stops only itself.
+// Entry implements [sdk.ScanSink]. An entry too large for a row, or one that has a
+// good name and else breaks the rules, is sent as one that cannot be read, so that it
+// stops only itself.
 func (s *ScanEncoder) Entry(e *sdk.Entry) error {
 	if err := Validate(e); err != nil {
-		return err
+		if !nameable(e) {
+			return err
+		}
+		e = Unreadable(e.Name, err)
 	}
 	if err := s.order.entry(e.Name); err != nil {
 		return err

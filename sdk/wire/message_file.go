@@ -15,8 +15,12 @@ const (
 	eventEnd
 )
 
-// AppendReadBegin appends the beginning of file i that is read.
+// AppendReadBegin appends the beginning of file i that is read. What cannot be
+// described is not read.
 func AppendReadBegin(b []byte, i int, before *sdk.Entry) ([]byte, error) {
+	if err := Validate(before); err != nil {
+		return b, err
+	}
 	return AppendEntryOrFault(binary.LittleEndian.AppendUint32(append(b, eventBegin), uint32(i)), before)
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -50,8 +51,8 @@ func appendOp(b []byte, o *sdk.Op) ([]byte, error) {
 	return b, nil
 }
 
-// Ops takes what AppendOps wrote, and checks it. Marks and extended attributes
-// share memory with the message.
+// Ops takes what AppendOps wrote, and checks it. Nothing in the message backs it
+// afterwards.
 func (c *Cursor) Ops() ([]sdk.Op, error) {
 	n := c.count(int(c.U16()), 3)
 	if n > sdk.MaxBatch {
@@ -80,7 +81,7 @@ func (c *Cursor) op(o *sdk.Op) (err error) {
 	case sdk.OpSetMeta:
 		o.Meta, err = c.meta()
 	case sdk.OpSetMark:
-		o.Mark, o.Native = c.Str(), c.native()
+		o.Mark, o.Native = bytes.Clone(c.Str()), c.native()
 	case sdk.OpSetVolumeMark:
 		o.VolumeMark = c.volumeMark()
 		if o.VolumeMark.Until.Nsec >= 1e9 {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -118,11 +119,11 @@ func (c *Cursor) Path() (sdk.Path, error) {
 	return p, p.Validate()
 }
 
-// AppendEntryOrFault appends an entry row, or, where it is too large, one that
-// says so.
+// AppendEntryOrFault appends an entry row, or, where it is too large or breaks the
+// rules, one that says so. Without a good name there is none.
 func AppendEntryOrFault(b []byte, e *sdk.Entry) ([]byte, error) {
 	out, err := AppendEntry(b, e)
-	if errors.Is(err, ErrRowTooLong) {
+	if err != nil && nameable(e) {
 		return AppendEntry(b, Unreadable(e.Name, err))
 	}
 	return out, err
@@ -174,7 +175,8 @@ func appendMeta(b []byte, m *sdk.Meta) ([]byte, error) {
 	return b, nil
 }
 
-// meta takes attributes, which share memory with the message.
+// meta takes attributes, which nothing in the message backs afterwards: a writer
+// keeps them until the file's end, which is in a later message.
 func (c *Cursor) meta() (sdk.Meta, error) {
 	m := sdk.Meta{Mask: sdk.MetaMask(c.U8()), Perm: sdk.Perm(c.U16()), UID: c.U32(), GID: c.U32(), Mtime: c.time()}
 	if m.Mask&^sdk.MetaAll != 0 || m.Perm&^sdk.PermMask != 0 || m.Mtime.Nsec >= 1e9 {
@@ -182,7 +184,7 @@ func (c *Cursor) meta() (sdk.Meta, error) {
 	}
 	n := c.count(int(c.U16()), 5)
 	for range n {
-		x := sdk.Xattr{Name: string(c.Take(int(c.U8()))), Value: c.Bytes()}
+		x := sdk.Xattr{Name: string(c.Take(int(c.U8()))), Value: bytes.Clone(c.Bytes())}
 		if c.bad {
 			break
 		}

@@ -88,6 +88,10 @@ func NextEntry(b []byte, e *sdk.Entry) (rest []byte, err error) {
 	return c.b, nil
 }
 
+// nameable reports whether an entry can be spoken of: who lists a directory must
+// know what there is, also if it cannot be described.
+func nameable(e *sdk.Entry) bool { return e.Name == "." || sdk.ValidateName(e.Name) == nil }
+
 // Unreadable is the row to send instead of an entry that cannot be sent itself.
 func Unreadable(name string, cause error) *sdk.Entry {
 	return &sdk.Entry{Name: name, Err: &sdk.Error{Kind: sdk.KindUnsupported, Op: "describe", Msg: cause.Error()}}

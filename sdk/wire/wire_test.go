@@ -179,6 +179,52 @@ func TestScanBatches(t *testing.T) {
 	}
 }
 
+// An entry that breaks the rules costs itself, unless it has no name to tell it by.
+func TestBadEntry(t *testing.T) {
+	bad := map[string]*sdk.Entry{
+		"long target": {Name: "b", Type: sdk.TypeSymlink, Target: strings.Repeat("x", maxTarget+1)},
+		"negative":    {Name: "b", Type: sdk.TypeRegular, Size: -1},
+		"unsorted":    {Name: "b", Type: sdk.TypeRegular, Xattrs: []sdk.Xattr{{Name: "user.b"}, {Name: "user.a"}}},
+		"no error":    {Name: "b"},
+	}
+	for name, e := range bad {
+		var got recorder
+		dec := NewScanDecoder(1, 0, &got)
+		enc := NewScanEncoder(1, dec.Feed)
+		file := func(name string) *sdk.Entry { return &sdk.Entry{Name: name, Type: sdk.TypeRegular} }
+		if err := errors.Join(enc.BeginDir(0, self()), enc.Entry(file("a")), enc.Entry(e), enc.Entry(file("c")), enc.EndDir(0, nil), enc.Close(), dec.Finish()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff([]string{"begin 0 .", "a file", "b unknown", "c file", "end 0 <nil>"}, got.rows); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		row, err := AppendEntryOrFault(nil, e)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var back sdk.Entry
+		if _, err := NextEntry(row, &back); err != nil || back.Name != "b" || back.Type != sdk.TypeUnknown || sdk.KindOf(back.Err) != sdk.KindUnsupported {
+			t.Errorf("%s: %v, %v", name, back, err)
+		}
+		if _, err := AppendReadBegin(nil, 0, e); err == nil {
+			t.Errorf("%s: read", name)
+		}
+	}
+	for _, name := range []string{"", "..", "a/b", strings.Repeat("x", 256)} {
+		e := &sdk.Entry{Name: name, Type: sdk.TypeRegular}
+		enc := NewScanEncoder(1, func([]byte) error { return nil })
+		if err := enc.BeginDir(0, self()); err != nil {
+			t.Fatal(err)
+		}
+		if enc.Entry(e) == nil {
+			t.Errorf("%q listed", name)
+		}
+		if _, err := AppendEntryOrFault(nil, e); err == nil {
+			t.Errorf("%q described", name)
+		}
+	}
+}
+
 func TestScanOrder(t *testing.T) {
 	file := func(name string) *sdk.Entry { return &sdk.Entry{Name: name, Type: sdk.TypeRegular} }
 	tests := map[string]func(s sdk.ScanSink) error{

@@ -87,6 +87,14 @@ func refusesLie(t *testing.T, home string, environ []string) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), "its manifest says something else than the module itself") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	// What it says to that helps.
+	for _, args := range [][]string{{"pack", path}, {"check", path, "--url", "greet://anna"}} {
+		cmd := exec.CommandContext(t.Context(), filepath.Join(home, "bin", "gsyncd-host"), append([]string{"plugin"}, args...)...)
+		cmd.Env = environ
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", args[0], err, out)
+		}
+	}
 }
 
 // goEnviron is how Go is set up here, for a process with another home.

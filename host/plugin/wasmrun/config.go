@@ -16,6 +16,7 @@ type Config struct {
 	// CallTimeout bounds the guest's own work for one message; 0 means 30 seconds.
 	CallTimeout time.Duration
 	Trusted     bool // no checks by which a loop could be ended
+	Repack      bool // a manifest in the module's file is not looked at
 	Grants      grant.Config
 	// CacheDir is where compiled modules are kept; "": the user's cache directory.
 	CacheDir string

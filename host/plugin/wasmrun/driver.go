@@ -27,7 +27,7 @@ type Driver struct {
 var _ sdk.Driver = (*Driver)(nil)
 
 // New compiles a module and asks it what it is. A module whose manifest says
-// something else is refused. The caller closes the driver.
+// something else is refused, unless it is to get another. The caller closes the driver.
 func New(ctx context.Context, f *wasmfile.File, c Config, log *slog.Logger) (*Driver, error) {
 	e, err := newEngine(ctx, f, c, log)
 	if err != nil {
@@ -42,15 +42,18 @@ func New(ctx context.Context, f *wasmfile.File, c Config, log *slog.Logger) (*Dr
 }
 
 func (d *Driver) describe(ctx context.Context, f *wasmfile.File) error {
-	manifest, found, err := f.Manifest()
-	if err != nil {
-		return err
-	}
 	i, err := d.instance(ctx)
 	if err != nil {
 		return err
 	}
-	if d.desc, _, err = describe(ctx, i); err != nil {
+	if d.desc, err = describe(ctx, i); err != nil {
+		return err
+	}
+	if d.engine.config.Repack {
+		return nil
+	}
+	manifest, found, err := f.Manifest()
+	if err != nil {
 		return err
 	}
 	if found && !reflect.DeepEqual(manifest, d.desc) {
@@ -59,37 +62,15 @@ func (d *Driver) describe(ctx context.Context, f *wasmfile.File) error {
 	return nil
 }
 
-// describe asks a guest what it is, and returns the text of its answer, too.
-func describe(ctx context.Context, i *instance) (d sdk.Descriptor, text []byte, err error) {
+// describe asks a guest what it is.
+func describe(ctx context.Context, i *instance) (d sdk.Descriptor, err error) {
 	err = i.Call(ctx, wasm.Describe, nil, func(answer []byte) (err error) {
-		text = answer
 		if d, err = wire.DecodeManifest(answer); err != nil {
 			return fmt.Errorf("what it says of itself: %w", err)
 		}
 		return nil
 	})
-	return d, text, err
-}
-
-// Manifest runs a module, with nothing granted, as far as it takes to learn what it
-// says of itself: the text for [wasmfile.Pack].
-func Manifest(ctx context.Context, f *wasmfile.File, c Config, log *slog.Logger) ([]byte, error) {
-	bare := &wasmfile.File{Path: f.Path, Data: f.Data, Sum: f.Sum}
-	e, err := newEngine(ctx, bare, c, log)
-	if err != nil {
-		return nil, err
-	}
-	defer e.close(context.WithoutCancel(ctx))
-	i, err := e.newInstance(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Path, err)
-	}
-	defer i.close()
-	_, text, err := describe(ctx, i)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Path, err)
-	}
-	return text, nil
+	return d, err
 }
 
 // Close ends all instances.

@@ -116,6 +116,7 @@ func TestGuestFails(t *testing.T) {
 		"exit":     {sdk.KindFatal, "status 3"},
 		"deadlock": {sdk.KindFatal, "deadlock"},
 		"sleep":    {sdk.KindTransient, "did not answer within"},
+		"gush":     {sdk.KindTransient, "did not answer within"},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			src := patient

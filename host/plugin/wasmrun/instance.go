@@ -58,10 +58,11 @@ type instanceKey struct{}
 func (e *engine) newInstance(ctx context.Context) (*instance, error) {
 	i := &instance{engine: e, turn: make(chan struct{}, 1)}
 	i.life, i.end = context.WithCancel(context.Background())
-	i.stderr = &lines{out: e.said, source: "stderr"}
+	ended := func() error { return i.work.Err() }
+	i.stderr = &lines{out: e.said, source: "stderr", ended: ended}
 	i.server = grant.NewServer(i.life, e.granted)
 	conf := wazero.NewModuleConfig().WithName("").WithStartFunctions().
-		WithStdout(&lines{out: e.said, source: "stdout"}).WithStderr(i.stderr).
+		WithStdout(&lines{out: e.said, source: "stdout", ended: ended}).WithStderr(i.stderr).
 		WithRandSource(rand.Reader).WithSysWalltime().WithSysNanotime().
 		WithNanosleep(i.sleep)
 	i.turn <- struct{}{}

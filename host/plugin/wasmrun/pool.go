@@ -17,13 +17,11 @@ type pool[R sdk.Resource] struct {
 	once bool
 	open func(context.Context, *instance) (R, error)
 	info sdk.Info
-	// alone holds the turn of who looks for a place, if there may be one instance
-	// only: two that find the last one failed must not both make a new one.
-	alone chan struct{}
 
 	mu     sync.Mutex
 	places []*place[R]
 	making int
+	made   chan struct{} // closed when one was made, or could not be; nil if nobody waits
 	closed bool
 }
 
@@ -40,7 +38,7 @@ func (p *pool[R]) first(ctx context.Context) error {
 	if err == nil {
 		p.info = at.resource.Info()
 		if p.info.Features&sdk.OneInstance != 0 {
-			p.most, p.alone = 1, make(chan struct{}, 1)
+			p.most = 1
 		}
 	}
 	return err
@@ -62,11 +60,14 @@ func (p *pool[R]) add(ctx context.Context, first bool) (*place[R], error) {
 		return nil, errors.Join(&sdk.Error{Kind: sdk.KindGone, Op: "open again", Msg: "the resource has other features now"}, at.end())
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
+	closed := p.closed
+	if !closed {
+		p.places = append(p.places, at)
+	}
+	p.mu.Unlock()
+	if closed { // the guest is asked to close it, which others need not wait for
 		return nil, errors.Join(errClosed(), at.end())
 	}
-	p.places = append(p.places, at)
 	return at, nil
 }
 
@@ -80,23 +81,8 @@ func (p *pool[R]) take(ctx context.Context) (at *place[R], done func(), err erro
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if p.alone != nil {
-		select {
-		case p.alone <- struct{}{}:
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		}
-		defer func() { <-p.alone }()
-	}
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return nil, nil, errClosed()
-	}
-	at = p.idlest()
-	if at == nil && p.once {
-		p.mu.Unlock()
-		return nil, nil, &sdk.Error{Kind: sdk.KindGone, Op: "call", Msg: "its guest failed"}
+	if at, err = p.find(ctx); err != nil {
+		return nil, nil, err
 	}
 	if at == nil || at.active > 0 && len(p.places)+p.making < p.most {
 		p.making++
@@ -104,10 +90,11 @@ func (p *pool[R]) take(ctx context.Context) (at *place[R], done func(), err erro
 		fresh, err := p.add(ctx, false)
 		p.mu.Lock()
 		p.making--
-		switch {
-		case err == nil && at != nil && fresh.resource.Info().Features != p.info.Features:
-			err = &sdk.Error{Kind: sdk.KindChanged, Op: "open again", Msg: "the resource has other features now"}
-		case err == nil:
+		if p.made != nil {
+			close(p.made)
+			p.made = nil
+		}
+		if err == nil {
 			at = fresh
 		}
 		if at == nil {
@@ -122,6 +109,37 @@ func (p *pool[R]) take(ctx context.Context) (at *place[R], done func(), err erro
 		defer p.mu.Unlock()
 		at.active--
 	}, nil
+}
+
+// find returns the place with the least to do, nil if there is none and one may be
+// made. It waits while there is none and others make as many as there may be. Without
+// an error p is locked afterwards.
+func (p *pool[R]) find(ctx context.Context) (*place[R], error) {
+	for {
+		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return nil, errClosed()
+		}
+		at := p.idlest()
+		if at == nil && p.once {
+			p.mu.Unlock()
+			return nil, &sdk.Error{Kind: sdk.KindGone, Op: "call", Msg: "its guest failed"}
+		}
+		if at != nil || p.making < p.most {
+			return at, nil
+		}
+		if p.made == nil {
+			p.made = make(chan struct{})
+		}
+		made := p.made
+		p.mu.Unlock()
+		select {
+		case <-made:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // idlest returns the place with the least to do, and forgets those that failed.

@@ -14,6 +14,9 @@ const (
 	spoutBurst = 64 << 10
 	spoutRate  = 8 << 10
 	maxLine    = 4 << 10
+	// maxPiece is how much of one piece that is written is looked at: there is room
+	// for no more of it. What a guest writes at once may have millions of pieces.
+	maxPiece = spoutBurst
 )
 
 // spout passes what guests say to the log, as far as it is not too much.
@@ -64,18 +67,34 @@ func (s *spout) take(size int) (dropped int, ok bool) {
 	return dropped, true
 }
 
+// drop counts what was not looked at.
+func (s *spout) drop(size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped += size
+}
+
 // lines is a guest's standard output or error: each line goes to the log, and the
-// last ones are kept for whoever asks why it ended. It is for one goroutine.
+// first one is kept for whoever asks why it ended. It is for one goroutine.
 type lines struct {
 	out    *spout
 	source string
+	ended  func() error // why the guest may not go on, nil if it may
 	part   []byte
 	first  string // since reset
 }
 
-// Write implements [io.Writer].
+// Write implements [io.Writer]. Its error ends what the guest writes: nothing else
+// could, since the guest itself is not at work then.
 func (l *lines) Write(p []byte) (int, error) {
+	if err := l.ended(); err != nil {
+		return 0, err
+	}
 	n := len(p)
+	if n > maxPiece {
+		l.out.drop(n - maxPiece)
+		p = p[:maxPiece]
+	}
 	for len(p) > 0 {
 		line, rest, whole := bytes.Cut(p, []byte{'\n'})
 		l.part = append(l.part, line[:min(len(line), maxLine-len(l.part))]...)

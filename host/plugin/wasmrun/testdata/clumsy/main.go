@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
@@ -43,6 +45,12 @@ func (d *driver) OpenTarget(_ context.Context, req sdk.OpenRequest) (sdk.Target,
 	return &target{tree{log: d.log}}, nil
 }
 
+// piece is one of the places whose bytes fdWrite writes.
+type piece struct{ at, size uint32 }
+
+//go:wasmimport wasi_snapshot_preview1 fd_write
+func fdWrite(fd int32, pieces unsafe.Pointer, count uint32, written unsafe.Pointer) uint32
+
 // fail does what the last component of a path says.
 func fail(path string) {
 	switch path[strings.LastIndexByte(path, '/')+1:] {
@@ -68,6 +76,13 @@ func fail(path string) {
 		select {}
 	case "sleep":
 		time.Sleep(time.Hour)
+	case "gush":
+		text := bytes.Repeat([]byte{'\n'}, 4<<20)
+		pieces := slices.Repeat([]piece{{at: uint32(uintptr(unsafe.Pointer(unsafe.SliceData(text)))), size: uint32(len(text))}}, 1<<20)
+		var written uint32
+		for {
+			fdWrite(2, unsafe.Pointer(unsafe.SliceData(pieces)), uint32(len(pieces)), unsafe.Pointer(&written))
+		}
 	case "talk":
 		for range 100_000 {
 			fmt.Fprintln(os.Stderr, strings.Repeat("talk ", 20))

@@ -98,3 +98,14 @@ func (m *Marker) lost(r ref) bool {
 	}
 	return false
 }
+
+// gone reports whether a directory, or one that holds it, was missing before the
+// pass under way.
+func (m *Marker) gone(r ref) bool {
+	for ; r != 0; r = m.tree.at(r).parent {
+		if since, ok := m.missing[r]; ok && since != m.passes {
+			return true
+		}
+	}
+	return false
+}

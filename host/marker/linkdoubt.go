@@ -12,6 +12,13 @@ const (
 	doubtTorn       // one of its names is gone
 )
 
+// again has a file looked into by the next pass: the one that met it broke off.
+func (t *linkTable) again(id sdk.FileID) {
+	if f, ok := t.byID[id]; ok {
+		t.doubt(f, doubtMet)
+	}
+}
+
 // doubt has a file looked into by resolve.
 func (t *linkTable) doubt(f uint32, why doubt) {
 	r := &t.files[f]
@@ -54,17 +61,24 @@ func (t *linkTable) lose(dir ref) {
 }
 
 // waits reports whether names of a file are not known that may be in the tree. A
-// file with none but in directories that are missing waits for these.
+// file with none but in directories that are missing waits for these. A directory
+// that just went missing may be on its way, and its names with it; one that did
+// before has none any more that could stand for others.
 func (t *linkTable) waits(id sdk.FileID) bool {
 	r := &t.files[t.byID[id]]
-	if !r.short(0) {
-		return false
+	if !t.losses() {
+		return r.short(0)
 	}
-	i := r.head
-	for i != 0 && t.losses() && t.lost(t.names[i].dir) {
-		i = t.names[i].next
+	met, gone := false, int64(0)
+	for i := r.head; i != 0; i = t.names[i].next {
+		switch dir := t.names[i].dir; {
+		case !t.lost(dir):
+			met = true
+		case t.gone(dir):
+			gone++
+		}
 	}
-	return i != 0
+	return met && r.short(gone)
 }
 
 // short reports whether names are not known, or are gone, of those known that are in

@@ -18,9 +18,10 @@ type linkTable struct {
 	dirs  map[ref]uint32 // the first name in a directory
 
 	// lost reports whether a directory is missing, and losses whether any is: names
-	// in it count as gone, lest they hide others that are.
-	lost   func(dir ref) bool
-	losses func() bool
+	// in it count as gone, lest they hide others that are. gone reports whether it was
+	// missing before the pass under way, which forgets it then if it does not find it.
+	lost, gone func(dir ref) bool
+	losses     func() bool
 
 	doubts []uint32 // files that are to be looked into
 
@@ -60,8 +61,8 @@ type linkName struct {
 	version    uint32 // of the file, as the directory found it
 }
 
-func newLinkTable(lost func(dir ref) bool, losses func() bool) *linkTable {
-	return &linkTable{lost: lost, losses: losses, byID: map[sdk.FileID]uint32{}, dirs: map[ref]uint32{},
+func newLinkTable(lost, gone func(dir ref) bool, losses func() bool) *linkTable {
+	return &linkTable{lost: lost, gone: gone, losses: losses, byID: map[sdk.FileID]uint32{}, dirs: map[ref]uint32{},
 		files: make([]linkFile, 1), names: make([]linkName, 1)}
 }
 

@@ -40,7 +40,8 @@ func TestManyNames(t *testing.T) {
 	const half = 5000
 	looked := 0
 	gone := map[ref]bool{}
-	table := newLinkTable(func(dir ref) bool { looked++; return gone[dir] }, func() bool { return true })
+	table := newLinkTable(func(dir ref) bool { looked++; return gone[dir] },
+		func(ref) bool { return false }, func() bool { return true })
 	list := func(dir ref, from, to int, when int64) {
 		b := &linkBatch{}
 		for i := from; i < to; i++ {

@@ -131,7 +131,7 @@ func (m *Marker) take(state *loaded) {
 
 // forgetAll empties what is known of a tree.
 func (m *Marker) forgetAll() {
-	m.tree, m.moves, m.links = newTree(), moves{}, newLinkTable(m.lost, func() bool { return len(m.missing) > 0 })
+	m.tree, m.moves, m.links = newTree(), moves{}, newLinkTable(m.lost, m.gone, func() bool { return len(m.missing) > 0 })
 	m.pending, m.missing, m.ghosts = map[ref]struct{}{}, map[ref]uint32{}, map[ref]struct{}{}
 	m.stamped, m.rehung = nil, nil
 	m.swept, m.told, m.settling = swept{}, counted{}, false

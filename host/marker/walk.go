@@ -112,13 +112,16 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	slices.Sort(w.later) // so that equal trees make equal passes
 }
 
-// interrupted leaves what was found and not listed to the next pass. Files in doubt
-// are so still.
+// interrupted leaves what was found and not listed to the next pass, and the files
+// with names that are not known. Files in doubt are so still.
 func (w *walk) interrupted() {
 	w.stack = append(append(w.stack, w.dirs[min(w.ended, len(w.dirs)):]...), w.later...)
 	w.stack = append(w.stack, w.shelf...)
 	for _, r := range w.stack {
 		w.m.pending[r] = struct{}{}
+	}
+	for id := range w.short {
+		w.m.links.again(id)
 	}
 }
 

@@ -1,0 +1,97 @@
+package marker
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
+
+// A directory that is gone is forgotten by the pass after the one that missed it. The
+// names in it do not stand meanwhile for others that a file was given since: here for
+// the one that was made as its only one, before the file had a second again.
+func TestNameGoneHidesNone(t *testing.T) {
+	r := newRigTold(t, names)
+	for _, p := range []sdk.Path{"a", "b", "c", "d"} {
+		r.fs.mkdir(p)
+	}
+	r.fs.create("a/name")
+	r.fs.link("a/name", "b/name")
+	r.quiet()
+	r.fs.rename("b/name", "c/name")
+	r.fs.remove("a/name")
+	r.fs.remove("b")
+	r.fs.pass()
+	if p := r.look(); p.Swept {
+		t.Errorf("a name that is gone leads to a look at everything: %+v", p)
+	}
+	before := r.xtimes()
+	r.fs.link("c/name", "d/name")
+	r.fs.pass()
+	r.look()
+	r.expect("changed", set(".", "c", "d"), changed(before, r.xtimes()))
+}
+
+// A directory on its way is missing for a pass that met its old place and not yet
+// its new one. The names in it are none that have to be looked for.
+func TestNameOnItsWay(t *testing.T) {
+	r := newRigTold(t, names)
+	for _, p := range []sdk.Path{"a", "b", "b/in", "c"} {
+		r.fs.mkdir(p)
+	}
+	r.fs.create("a/name")
+	r.fs.link("a/name", "b/in/name")
+	r.quiet()
+	r.fs.rename("b/in", "c/in")
+	r.fs.write("a/name")
+	for _, at := range []sdk.Path{"b", "c"} {
+		clear(r.fs.dirty)
+		r.fs.dirty[r.fs.id(at)] = true
+		r.fs.dirty[r.fs.id("a")] = true
+		r.fs.pass()
+		if p := r.look(); p.Swept {
+			t.Errorf("%s was told of: %+v", at, p)
+		}
+	}
+	if got := r.m.Links(r.fs.id("a/name")); len(got) != 2 {
+		t.Errorf("the names known are %q", got)
+	}
+}
+
+// That a file has names that are not known is known still after a pass that broke off,
+// be it before or while all of the tree is looked at for them.
+func TestNamesLookedForAgain(t *testing.T) {
+	for _, by := range []told{names, native} {
+		for times := range 2 {
+			t.Run(fmt.Sprint(by, times), func(t *testing.T) {
+				r := newRigTold(t, by)
+				for _, p := range []sdk.Path{"a", "b", "c", "d"} {
+					r.fs.mkdir(p)
+				}
+				r.fs.create("a/one")
+				r.fs.create("c/two")
+				r.fs.link("c/two", "d/two")
+				r.quiet()
+				before := r.xtimes()
+				r.fs.link("a/one", "b/one")
+				r.fs.write("c/two") // d is listed because of it
+				r.fs.pass()
+				met := 0
+				r.fs.onList = func(p sdk.Path) {
+					if p != "d" {
+						return
+					}
+					if met++; met > times {
+						r.fs.broken = &sdk.Error{Kind: sdk.KindGone, Op: "scan"}
+					}
+				}
+				if _, err := r.try(by.hint(r.fs)); err == nil {
+					t.Fatal("no error")
+				}
+				r.fs.onList, r.fs.broken = nil, nil
+				r.quiet()
+				r.expect("changed", set(".", "a", "b", "c", "d"), changed(before, r.xtimes()))
+			})
+		}
+	}
+}

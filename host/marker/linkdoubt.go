@@ -43,6 +43,9 @@ func (t *linkTable) resolve(due func(dir ref), waits func(id sdk.FileID)) {
 		if short && t.waits(r.id) {
 			waits(r.id)
 		}
+		if !short {
+			t.agree(f)
+		}
 		for i := r.head; i != 0; i = t.names[i].next {
 			n := &t.names[i]
 			if n.version != r.version || short && (why == doubtTorn || why == doubtLost && !t.lost(n.dir)) {
@@ -51,6 +54,23 @@ func (t *linkTable) resolve(due func(dir ref), waits func(id sdk.FileID)) {
 		}
 	}
 	t.doubts = t.doubts[:0]
+}
+
+// agree lowers how many names of a file are not in the tree to what its directories
+// leave room for, once all of them found it as it was found last: names that a pass
+// did not find for having gone meanwhile are none that others may be gone for.
+func (t *linkTable) agree(f uint32) {
+	r := &t.files[f]
+	left, losses := int64(r.nlink)-int64(r.known), t.losses()
+	for i := r.head; i != 0; i = t.names[i].next {
+		switch n := &t.names[i]; {
+		case losses && t.lost(n.dir):
+			left++
+		case n.version != r.version:
+			return
+		}
+	}
+	r.outside = min(r.outside, uint32(max(left, 0)))
 }
 
 // lose notes that a directory is missing.

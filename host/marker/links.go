@@ -96,6 +96,9 @@ func (t *linkTable) replace(dir ref, b *linkBatch) {
 		if i == 0 {
 			i = t.add(f, dir, string(name))
 		}
+		if t.names[i].version != t.files[f].version {
+			t.doubt(f, doubtMet) // it may be the last to find it so
+		}
 		t.names[i].sibling, t.names[i].version = 0, t.files[f].version
 		if last == 0 {
 			t.dirs[dir] = i

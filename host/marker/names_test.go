@@ -95,3 +95,62 @@ func TestNamesLookedForAgain(t *testing.T) {
 		}
 	}
 }
+
+// A file is met with a name that is gone when a pass through the whole tree comes to
+// it. That is taken for one outside of the tree only until the file's directories were
+// listed again: another one that is gone would be missed.
+func TestNameGoneInFrontOfThePass(t *testing.T) {
+	r := newRigTold(t, names)
+	for _, p := range []sdk.Path{"a", "b", "c"} {
+		r.fs.mkdir(p)
+	}
+	r.fs.create("a/name")
+	r.fs.link("a/name", "b/name")
+	r.fs.link("a/name", "c/name")
+	var seen []sdk.Path // directories that are listed, in order
+	r.fs.onList = func(p sdk.Path) { seen = append(seen, p) }
+	r.quiet()
+	first, second, last := seen[1], seen[2], seen[3] // the root is before them
+	r.m.Close()
+	r.open()
+	gone := false
+	r.fs.onList = func(p sdk.Path) {
+		if p == last && !gone {
+			gone = true
+			r.fs.remove(last.Join("name"))
+		}
+	}
+	r.quiet()
+	r.fs.onList = nil
+	before := r.xtimes()
+	r.fs.remove(first.Join("name"))
+	r.fs.pass()
+	if p := r.look(); p.Swept {
+		t.Errorf("pass: %+v", p)
+	}
+	r.expect("changed", set(".", first, second), changed(before, r.xtimes()))
+}
+
+// What is linked from outside of the tree as well costs no look at everything when a
+// name in it is gone, in whatever order that is told of.
+func TestNameOutsideStays(t *testing.T) {
+	for _, first := range []sdk.Path{"a", "b"} {
+		r := newRigTold(t, names)
+		r.fs.mkdir("a")
+		r.fs.mkdir("b")
+		r.fs.mkdir("c")
+		r.fs.create("a/name").entry.Nlink++
+		r.fs.link("a/name", "b/name")
+		r.fs.link("a/name", "c/name")
+		r.quiet()
+		r.fs.remove("b/name")
+		clear(r.fs.dirty)
+		r.fs.dirty[r.fs.id(first)] = true
+		before := r.xtimes()
+		r.fs.pass()
+		if p := r.look(); p.Swept {
+			t.Errorf("%s first: %+v", first, p)
+		}
+		r.expect("changed", set(".", "a", "b", "c"), changed(before, r.xtimes()))
+	}
+}

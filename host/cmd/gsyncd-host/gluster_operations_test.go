@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
@@ -62,7 +64,7 @@ func TestGlusterOperations(t *testing.T) {
 // not become so.
 func (pl *place) arrives(t *testing.T, h *host, what string) {
 	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -72,8 +74,9 @@ func (pl *place) arrives(t *testing.T, h *host, what string) {
 		case <-h.done:
 			t.Fatalf("the program ended (%v) before: %s", h.err, what)
 		case <-deadline.C:
-			sameTrees(t, pl.p, pl.s)
-			t.Fatalf("not within 30 s: %s", what)
+			a, err := describe(pl.p)
+			b, other := describe(pl.s)
+			t.Fatalf("not within a minute: %s (%v, -want +got):\n%s", what, errors.Join(err, other), cmp.Diff(strings.Split(a, "\n"), strings.Split(b, "\n")))
 		}
 	}
 }

@@ -157,7 +157,11 @@ func third(t testing.TB) (path string, sum []byte) {
 		t.Fatal(err)
 	}
 	path = filepath.Join(t.TempDir(), "other-driver")
-	if err := os.WriteFile(path, b, 0o755); err != nil {
+	// A process that begins meanwhile would hold it open for writing.
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(path, b, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	s := sha256.Sum256(b)

@@ -141,7 +141,7 @@ func (pl *place) copying(t *testing.T, h *host) {
 func (pl *place) slowRsync(t *testing.T) {
 	t.Helper()
 	script := "#!/bin/sh\n: >\"$0.ran\"\nexec sleep 60\n"
-	if err := os.WriteFile(filepath.Join(pl.bin(), "rsync"), []byte(script), 0o755); err != nil {
+	if err := writeProgram(filepath.Join(pl.bin(), "rsync"), []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 }

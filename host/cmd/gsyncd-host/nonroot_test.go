@@ -81,11 +81,18 @@ func (pl *place) asNobody(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, data, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check(t, writeProgram(path, data))
 	}
 	cmd.Path = path
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	return cmd
+}
+
+// writeProgram writes a file that is to be executed. No process may begin meanwhile:
+// it would hold the file open for writing until it executes something itself, and
+// what is open for writing cannot be executed.
+func writeProgram(path string, data []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, data, 0o755)
 }

@@ -207,7 +207,7 @@ func (s *sshd) forced(command string) {
 func (s *sshd) shadow(name, text string) {
 	s.t.Helper()
 	path := filepath.Join(s.pl.bin(), name)
-	check(s.t, errors.Join(os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o600), os.Chmod(path, 0o755)))
+	check(s.t, errors.Join(writeProgram(path, []byte("#!/bin/sh\n"+text+"\n")), os.Chmod(path, 0o755)))
 }
 
 // cache mounts a file system of its own where the login's cache is.

@@ -90,7 +90,7 @@ func asOrdinaryUser(s *sshd, cmd *exec.Cmd) {
 	check(s.t, err)
 	data, err := os.ReadFile(program)
 	check(s.t, err)
-	check(s.t, os.WriteFile(self, data, 0o755)) // where nobody can reach it
+	check(s.t, writeProgram(self, data)) // where nobody can reach it
 	s.user = "ordinary"
 	s.clientConfig("")
 	s.program(fmt.Sprintf("#!/bin/bash\nexec -a %s %s \"$@\"\n", programName, self))

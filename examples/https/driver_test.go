@@ -132,7 +132,7 @@ func serveNginx(t drivertest.T, dir string) string {
 		program = "/usr/sbin/nginx"
 	}
 	if _, err := os.Stat(program); err != nil {
-		t.Skip("nginx is not installed")
+		t.Skip("SKIPPED, NOT TESTED: nginx is not installed (apt install nginx-light)")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { os.Exit(build.Main(m, programs, func() {})) }
 func module(t drivertest.T) string {
 	t.Helper()
 	if _, err := os.Stat("/usr/lib/rustlib/wasm32-unknown-unknown"); err != nil && os.Getenv("RUSTC") == "" {
-		t.Skip("rustc cannot build for wasm32-unknown-unknown here: task deps installs what it takes")
+		t.Skip("SKIPPED, NOT TESTED: rustc cannot build for wasm32-unknown-unknown here; task deps installs what it takes")
 	}
 	return programs.Command(t, "cpio.driver.wasm", func(out string) *exec.Cmd { return exec.Command("./build.sh", out) })
 }

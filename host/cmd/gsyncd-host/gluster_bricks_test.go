@@ -171,7 +171,7 @@ func TestGlusterSecondaryBrickDies(t *testing.T) {
 			const dirs = 40
 			pl.fill(t, "d", dirs)
 			h := pl.start(t, "-c", pl.glusterConfig(t, pl.p, s.URL(), swept("24h")))
-			brick := s.Bricks() - 1
+			brick, before := s.Bricks()-1, 0
 			for i, part := range []int{30, 150} {
 				h.until("it is being filled", func() bool { return files(s.BrickDir(brick), "d") > part/s.Bricks() })
 				s.KillBrick(t, brick)
@@ -179,10 +179,11 @@ func TestGlusterSecondaryBrickDies(t *testing.T) {
 				pl.write(t, fmt.Sprintf("d%d/more", i), []byte("more"))
 				check(t, os.Remove(filepath.Join(pl.p, fmt.Sprintf("d%d/f5", i))))
 				h.until("it says that it cannot go on", func() bool { return h.said("will be tried again") > i })
+				before = h.said(`msg="in sync"`) // perhaps before the brick was killed
 				s.RestartBrick(t, brick)
 				s.back(t)
 			}
-			h.until("it says that all is well", func() bool { return h.said(`msg="in sync"`) > 0 })
+			h.until("it says that all is well", func() bool { return h.said(`msg="in sync"`) > before })
 			if !pl.inSync(t) {
 				t.Error("it says that the sides are in sync, and they are not")
 			}

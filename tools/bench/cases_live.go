@@ -47,7 +47,7 @@ func (b *bench) growth(ctx context.Context) (rows []row, err error) {
 		files := fmt.Sprintf("%d files", b.size.dirs*b.size.filesInDir)
 		got, detector, err := b.follow(ctx, files, targetLiveChanged, nil)
 		for _, r := range got {
-			r.grid = fmt.Sprintf("growth, on %s, %d files in a directory", b.fs, b.size.filesInDir)
+			r.grid = fmt.Sprintf("growth, on %s, %d files in a directory: ratio (ours, a fresh rsync or as named)", b.fs, b.size.filesInDir)
 			r.column = files + ", " + cmp.Or(detector, "detector unknown")
 			if i < len(b.size.growth)-1 {
 				r.target = 0

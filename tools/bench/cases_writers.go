@@ -114,7 +114,7 @@ func (b *bench) writerRows(kinds []string, seen map[string][]writing) (rows []ro
 				continue
 			}
 			r := timeRow(fmt.Sprintf("%s: the writer's %s", b.fs, m.name), 0)
-			r.grid = fmt.Sprintf("writers, untar of %d files of %d bytes in %d directories: watched / unwatched", b.size.writtenDirs*writtenInDir, writtenSize, b.size.writtenDirs)
+			r.grid = fmt.Sprintf("writers, untar of %d files of %d bytes in %d directories: ratio (watched, unwatched)", b.size.writtenDirs*writtenInDir, writtenSize, b.size.writtenDirs)
 			r.column = kind
 			for i, w := range seen[kind] {
 				r.add(yardstick, usage{seconds: m.pick(seen[unwatched][i]).Seconds()})

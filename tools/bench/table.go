@@ -110,12 +110,12 @@ func (r *row) cells(withPeer bool) []string {
 	return append(c, ratio, r.limit(), verdict)
 }
 
-// cell renders the row as one cell: a quotient, or a value that has nothing to be
-// compared with.
+// cell renders the row as one cell: the median of the ratios with the medians of
+// the values, or a value that has nothing to be compared with.
 func (r *row) cell() string {
 	c := r.value(ours)
 	if ratios := r.ratios(); len(ratios) > 0 {
-		c = fmt.Sprintf("%s / %s = %.3g", c, r.value(yardstick), median(ratios))
+		c = fmt.Sprintf("%.3g (%s, %s)", median(ratios), c, r.value(yardstick))
 	}
 	if v := r.verdict(); v != "" {
 		c += ", " + v

@@ -87,8 +87,8 @@ func (s *session) memory() int64 {
 	return sum
 }
 
-// cpu returns the processor time that the processes now alive have used, and
-// those that they started and that have ended.
+// cpu returns the processor time that the session's processes have used, those
+// that ended included if the one that started them is there.
 func (s *session) cpu() time.Duration {
 	var ticks int64
 	for _, p := range s.processes() {
@@ -103,7 +103,8 @@ type process struct {
 	ticks int64 // user and system, of its ended children too
 }
 
-// processes lists the session's members that are alive.
+// processes lists the session's members, those too that ended and were not yet
+// waited for.
 func (s *session) processes() []process {
 	dirs, err := os.ReadDir("/proc")
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *session) processes() []process {
 		// ppid, pgrp, session and, from the 12th on, utime, stime, and both of
 		// the children that were waited for.
 		f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-		if len(f) < 15 || f[3] != strconv.Itoa(s.cmd.Process.Pid) || f[0] == "Z" {
+		if len(f) < 15 || f[3] != strconv.Itoa(s.cmd.Process.Pid) {
 			continue
 		}
 		p := process{pid: pid}

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
-	"time"
 )
 
 // benchCase is one primary and what is measured with it.
@@ -30,7 +27,7 @@ const (
 )
 
 func caseNames() []string {
-	return []string{"go", "linux", "bigfile", "million", "live", "live-ssh", "rename", "ssh", "ssh-latency", "gluster"}
+	return []string{"go", "linux", "bigfile", "million", "live", "live-ssh", "growth", "writers", "rename", "ssh", "ssh-latency", "gluster"}
 }
 
 func (b *bench) cases() []benchCase {
@@ -50,6 +47,8 @@ func (b *bench) cases() []benchCase {
 		{"million", b.million},
 		{"live", b.live},
 		{"live-ssh", b.liveSSH},
+		{"growth", b.growth},
+		{"writers", b.writers},
 		{"rename", b.rename},
 		{"ssh", b.ssh},
 		{"ssh-latency", b.latency},
@@ -214,44 +213,27 @@ func (b *bench) million(ctx context.Context) (rows []row, err error) {
 	return append(rows, idle...), err
 }
 
-// idleRun lets the program run without end while nothing changes, and stops it.
+// idleRun lets the program run without end while nothing changes, and stops it. Its
+// memory is sampled from the start on.
 func (b *bench) idleRun(ctx context.Context, what, tree string, at *secondary) ([]row, error) {
-	var out bytes.Buffer
-	argv := []string{b.bin, "run", "--state-dir", at.state(), tree, at.tree()}
-	s, err := startSession(ctx, argv, &out)
+	d, err := startDaemon(ctx, tree, at)
 	if err != nil {
 		return nil, err
 	}
-	tick := time.NewTicker(sampleEvery)
-	defer tick.Stop()
-	settled, end := time.After(b.idle/4), time.After(b.idle)
-	var since time.Time
-	var before time.Duration
-	var peak int64
-	for running := true; running; {
-		select {
-		case <-s.done:
-			return nil, fmt.Errorf("idle run ended by itself: %w: %s", s.err, tail(out.Bytes()))
-		case <-settled:
-			since, before = time.Now(), s.cpu()
-		case <-tick.C:
-			peak = max(peak, s.memory())
-		case <-end:
-			running = false
-		}
+	peak := make(chan int64, 1)
+	go func() { peak <- d.sampleUntilExit() }()
+	var share float64
+	if err = errors.Join(d.inSync(ctx), quiet(ctx)); err == nil {
+		share, _, err = d.atRest(ctx, b.idle)
 	}
-	share := (s.cpu() - before).Seconds() / time.Since(since).Seconds()
-	mem := memoryRow(what + ": nothing changes, memory")
-	mem.add(1, usage{memory: peak})
-	rows := []row{mem, shareRow(what+": nothing changes, share of a core", share)}
-	fmt.Fprintf(b.log, "%s: idle %s, %.2f %% of a core\n", what, size(float64(peak)), share*100)
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return rows, fmt.Errorf("stop the idle run: %w", err)
+	if err = errors.Join(err, d.stop()); err != nil {
+		return nil, err
 	}
-	if err := s.wait(); err != nil {
-		return rows, fmt.Errorf("idle run: %w: %s", err, tail(out.Bytes()))
-	}
-	return rows, nil
+	mem, idle := memoryRow(what+": nothing changes, memory"), shareRow(what+": nothing changes, share of a core", targetIdleShare)
+	mem.add(ours, usage{memory: <-peak})
+	idle.add(ours, usage{share: share})
+	fmt.Fprintf(b.log, "%s: idle %s, %.3f %% of a core\n", what, mem.value(ours), share*100)
+	return []row{mem, idle}, nil
 }
 
 // rename measures the bytes that a renamed directory costs.

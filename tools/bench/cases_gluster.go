@@ -191,15 +191,15 @@ func (g *glusterBench) running(t *script, what string, vol *glusterlab.Volume) {
 		slices.Sort(seen[k])
 		p95 := seen[k][(len(seen[k])*95+99)/100-1]
 		g.rows = append(g.rows,
-			row{what: change + " is visible, p50", target: targetGlusterP50, absolute: true, show: seconds, values: [2][]float64{nil, seen[k]}},
-			row{what: change + " is visible, p95", target: targetGlusterP95, absolute: true, show: seconds, values: [2][]float64{nil, {p95}}})
+			row{what: change + " is visible, p50", target: targetGlusterP50, absolute: true, show: seconds, values: [columns][]float64{ours: seen[k]}},
+			row{what: change + " is visible, p95", target: targetGlusterP95, absolute: true, show: seconds, values: [columns][]float64{ours: {p95}}})
 	}
 	t.must(g.rest(g.idle / 4))
 	before, since := s.cpu(), time.Now()
 	t.must(g.rest(g.idle * 3 / 4))
 	share := (s.cpu() - before).Seconds() / time.Since(since).Seconds()
-	r := shareRow(what+": nothing changes, share of a core", share)
-	r.target = targetGlusterIdle
+	r := shareRow(what+": nothing changes, share of a core", targetGlusterIdle)
+	r.add(ours, usage{share: share})
 	g.rows = append(g.rows, r)
 }
 

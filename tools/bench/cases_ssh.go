@@ -47,7 +47,7 @@ func (b *bench) latency(ctx context.Context) (rows []row, err error) {
 	last := len(added) - 1
 	for i, what := range []string{"first sync", "nothing changed"} {
 		r := row{what: what + ": round trips in a row", target: targetTrips, absolute: true, show: func(v float64) string { return fmt.Sprintf("%.1f", v) }}
-		for p := range r.values {
+		for _, p := range []int{yardstick, ours} {
 			more := median(seen[last][i].values[p]) - median(seen[0][i].values[p])
 			r.values[p] = []float64{more / (added[last] - added[0]).Seconds()}
 		}
@@ -64,7 +64,7 @@ func (b *bench) far(ctx context.Context, rtt time.Duration, run func() ([]row, e
 		return nil, err
 	}
 	near := b.programs
-	b.programs = [2]*program{s.rsync(), s.ours(b.bin)}
+	b.programs = [2]*program{s.rsync(), s.ours(b)}
 	defer func() {
 		b.programs = near
 		err = errors.Join(err, s.close())

@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// image is a mounted ext4 filesystem of its own.
+// image is a mounted filesystem of its own.
 type image struct {
-	dir string
+	dir    string
+	device string // the loop device's name
 }
 
 // newImage makes and mounts a sparse image. Its file is unlinked at once, so
@@ -35,15 +36,36 @@ func (b *bench) newImage(ctx context.Context, name string) (*image, error) {
 	if err := f.Truncate(b.size.image); err != nil {
 		return nil, fmt.Errorf("make image: %w", err)
 	}
-	// Inode tables are neither zeroed now nor in the background later, when it
-	// would disturb a measurement.
-	if err := command(ctx, "mkfs.ext4", "-q", "-F", "-i", "8192", "-m", "0", "-E", "lazy_itable_init=1", file); err != nil {
+	fs := filesystems[b.fs]
+	if err := command(ctx, fs.mkfs[0], append(fs.mkfs[1:len(fs.mkfs):len(fs.mkfs)], file)...); err != nil {
 		return nil, err
 	}
-	if err := command(ctx, "mount", "-o", "loop,noinit_itable", file, dir); err != nil {
+	if err := command(ctx, "mount", "-t", b.fs, "-o", fs.options, file, dir); err != nil {
 		return nil, err
 	}
-	return &image{dir: dir}, nil
+	im := &image{dir: dir}
+	if im.device, err = mountedFrom(dir); err != nil {
+		return nil, errors.Join(err, im.close())
+	}
+	return im, nil
+}
+
+// mountedFrom gives the name of the block device that is mounted on a directory.
+// What stat says of a file need not be one: btrfs makes numbers of its own.
+func mountedFrom(dir string) (string, error) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(data)) {
+		// … mount point, options, any number of tags, a dash, type, source.
+		before, after, _ := strings.Cut(line, " - ")
+		mount, fs := strings.Fields(before), strings.Fields(after)
+		if len(mount) > 4 && mount[4] == dir && len(fs) > 1 {
+			return filepath.Base(fs[1]), nil
+		}
+	}
+	return "", fmt.Errorf("%s is not mounted", dir)
 }
 
 // path gives a directory of the image.
@@ -70,12 +92,7 @@ func (im *image) close() error {
 
 // written returns how many bytes the image's loop device was given to write.
 func (im *image) written() (int64, error) {
-	var st syscall.Stat_t
-	if err := syscall.Stat(im.dir, &st); err != nil {
-		return 0, fmt.Errorf("stat %s: %w", im.dir, err)
-	}
-	major, minor := st.Dev>>8&0xfff, st.Dev&0xff|st.Dev>>12&0xfff00
-	data, err := os.ReadFile(fmt.Sprintf("/sys/dev/block/%d:%d/stat", major, minor))
+	data, err := os.ReadFile(filepath.Join("/sys/block", im.device, "stat"))
 	if err != nil {
 		return 0, err
 	}

@@ -36,7 +36,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if os.Getenv(inNamespace) == "" {
 		// Returns only if it fails.
-		fmt.Fprintln(stderr, "bench:", enterNamespace())
+		fmt.Fprintln(stderr, "bench:", b.enterNamespace())
 		return 1
 	}
 	rows, err := b.run(ctx, names)
@@ -56,14 +56,19 @@ type bench struct {
 	goroot string
 	// programs are those compared, rsync first.
 	programs [2]*program
-	rounds   int
-	size     sizes
-	idle     time.Duration // how long the idle run is watched
-	log      io.Writer
+	// fs is what images are made of; filesystems are those of the cases that go
+	// through several.
+	fs          string
+	filesystems []string
+	detector    string // what our program is to notice changes by
+	rounds      int
+	size        sizes
+	idle        time.Duration // how long the idle run is watched
+	log         io.Writer
 }
 
 func parse(args []string, stderr io.Writer) (*bench, []string, error) {
-	b := &bench{log: stderr, size: full(), idle: 40 * time.Second}
+	b := &bench{log: stderr, size: full(), idle: time.Minute, fs: defaultFilesystem}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	known := caseNames()
@@ -72,6 +77,8 @@ func parse(args []string, stderr io.Writer) (*bench, []string, error) {
 	work := fs.String("work", os.TempDir(), "where images are made: a directory with 30 GB free")
 	fs.IntVar(&b.rounds, "rounds", 3, "rounds of each case")
 	list := fs.String("case", strings.Join(known, ","), "cases to run")
+	filesystems := fs.String("fs", "ext4,xfs,btrfs", "filesystems of the cases live and writers; the others are on ext4")
+	fs.StringVar(&b.detector, "detector", detectors[0], "what gsyncd-host notices changes by when it goes on mirroring: "+strings.Join(detectors, ", "))
 	quick := fs.Bool("quick", false, "small trees, to try the program: the ratios mean little")
 	if err := fs.Parse(args); err != nil {
 		return nil, nil, err
@@ -86,9 +93,15 @@ func parse(args []string, stderr io.Writer) (*bench, []string, error) {
 		}
 	}
 	if b.rounds < 1 || fs.NArg() > 0 {
-		return nil, nil, errors.New("usage: bench [-quick] [-case NAME,...] [-rounds N]")
+		return nil, nil, errors.New("usage: bench [-quick] [-case NAME,...] [-fs NAME,...] [-detector NAME] [-rounds N]")
+	}
+	if !slices.Contains(detectors, b.detector) {
+		return nil, nil, fmt.Errorf("-detector: no detector %q, only %s", b.detector, strings.Join(detectors, ", "))
 	}
 	var err error
+	if b.filesystems, err = parseFilesystems(*filesystems); err != nil {
+		return nil, nil, err
+	}
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return nil, nil, err
 	}
@@ -101,11 +114,15 @@ func parse(args []string, stderr io.Writer) (*bench, []string, error) {
 }
 
 // enterNamespace starts this program again with mounts of its own.
-func enterNamespace() error {
+func (b *bench) enterNamespace() error {
 	if os.Geteuid() != 0 {
 		return errors.New("only root can mount the images")
 	}
-	for _, tool := range []string{"rsync", "mkfs.ext4", "mount", "umount", "unshare", "sync", "tar", "xz", "ssh", "ssh-keygen"} {
+	tools := []string{"rsync", "find", "mount", "umount", "unshare", "sync", "tar", "xz", "ssh", "ssh-keygen", filesystems[b.fs].mkfs[0]}
+	for _, name := range b.filesystems {
+		tools = append(tools, filesystems[name].mkfs[0])
+	}
+	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("%w: run `go -C tools tool task deps` first", err)
 		}

@@ -17,8 +17,12 @@ type program struct {
 	// once is the command line that makes secondary equal to primary.
 	once func(primary string, at *secondary) []string
 	// daemon is the command line that goes on making it equal; nil if there is
-	// none.
-	daemon func(primary string, at *secondary) []string
+	// none. It may leave a file of settings beside the secondary's tree.
+	daemon func(primary string, at *secondary) ([]string, error)
+	// ready is what the daemon says when the trees are equal for the first time,
+	// and stopped its exit code after a SIGTERM.
+	ready   string
+	stopped int
 	// exact says that times agree to the nanosecond afterwards. rsync takes
 	// times of one second for equal.
 	exact bool
@@ -43,8 +47,36 @@ func rsync() *program {
 func (b *bench) ours() *program {
 	return &program{name: "gsyncd-host", exact: true, once: func(primary string, at *secondary) []string {
 		return []string{b.bin, "run", "--once", "--state-dir", at.state(), primary, at.tree()}
-	}, daemon: func(primary string, at *secondary) []string {
-		return []string{b.bin, "run", "--state-dir", at.state(), primary, at.tree()}
+	}, ready: ourReady, daemon: func(primary string, at *secondary) ([]string, error) {
+		return b.ourDaemon(primary, at, at.tree())
+	}}
+}
+
+const ourReady = `"msg":"in sync"`
+
+// ourDaemon is the command line of a mirror with the detector that was asked for.
+// It gives up at the first failure, which would only spoil the figures.
+func (b *bench) ourDaemon(primary string, at *secondary, to string) ([]string, error) {
+	settings := at.path("mirror.hcl")
+	text := fmt.Sprintf("mirror \"bench\" {\n  primary   = %q\n  secondary = %q\n  schedule {\n    detector = %q\n  }\n  retry {\n    attempts = 1\n  }\n}\n",
+		primary, to, b.detector)
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	return []string{b.bin, "run", "-c", settings, "--state-dir", at.state(), "--json"}, nil
+}
+
+// lsyncd is what others use for this. It gathers changes for a second and hands
+// them to rsync; less than that it cannot count.
+func lsyncd() *program {
+	return &program{name: "lsyncd", ready: " finished.", stopped: 128 + int(syscall.SIGTERM), daemon: func(primary string, at *secondary) ([]string, error) {
+		settings := at.path("lsyncd.lua")
+		text := fmt.Sprintf("settings { nodaemon = true, insist = false }\nsync { default.rsync, source = %q, target = %q, delay = 1,\n"+
+			"  rsync = { archive = true, hard_links = true, acls = true, xattrs = true } }\n", primary, at.tree())
+		if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+		return []string{"lsyncd", settings}, nil
 	}}
 }
 
@@ -66,8 +98,9 @@ func (b *bench) newSecondary(ctx context.Context, p *program) (*secondary, error
 // usage is what a run took.
 type usage struct {
 	seconds float64
-	written int64 // bytes to the secondary's device
-	memory  int64 // peak bytes of all processes, if sampled
+	written int64   // bytes to the secondary's device
+	memory  int64   // peak bytes of all processes, if sampled
+	share   float64 // of a core
 }
 
 // sync runs the program once, until all is on the disk.

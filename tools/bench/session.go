@@ -87,7 +87,8 @@ func (s *session) memory() int64 {
 	return sum
 }
 
-// cpu returns the processor time that the processes now alive have used.
+// cpu returns the processor time that the session's processes have used, those
+// that ended included if the one that started them is there.
 func (s *session) cpu() time.Duration {
 	var ticks int64
 	for _, p := range s.processes() {
@@ -99,10 +100,11 @@ func (s *session) cpu() time.Duration {
 // process is one line of /proc.
 type process struct {
 	pid   int
-	ticks int64 // user and system
+	ticks int64 // user and system, of its ended children too
 }
 
-// processes lists the session's members that are alive.
+// processes lists the session's members, those too that ended and were not yet
+// waited for.
 func (s *session) processes() []process {
 	dirs, err := os.ReadDir("/proc")
 	if err != nil {
@@ -119,14 +121,18 @@ func (s *session) processes() []process {
 			continue
 		}
 		// The name, in parentheses, may hold anything; after it come state,
-		// ppid, pgrp, session and, from the 12th on, utime and stime.
+		// ppid, pgrp, session and, from the 12th on, utime, stime, and both of
+		// the children that were waited for.
 		f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-		if len(f) < 13 || f[3] != strconv.Itoa(s.cmd.Process.Pid) || f[0] == "Z" {
+		if len(f) < 15 || f[3] != strconv.Itoa(s.cmd.Process.Pid) {
 			continue
 		}
-		user, _ := strconv.ParseInt(f[11], 10, 64)
-		system, _ := strconv.ParseInt(f[12], 10, 64)
-		all = append(all, process{pid: pid, ticks: user + system})
+		p := process{pid: pid}
+		for _, field := range f[11:15] {
+			ticks, _ := strconv.ParseInt(field, 10, 64)
+			p.ticks += ticks
+		}
+		all = append(all, p)
 	}
 	return all
 }

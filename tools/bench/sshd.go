@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -119,15 +120,17 @@ func (s *sshd) rsync() *program {
 }
 
 // ours is gsyncd-host through the server.
-func (s *sshd) ours(bin string) *program {
-	run := func(primary string, at *secondary, flags ...string) []string {
-		argv := append([]string{"env", "HOME=" + s.dir, "SSH_AUTH_SOCK=", bin, "run", "--state-dir", at.state()}, flags...)
-		return append(argv, primary, "far:"+at.tree())
-	}
+func (s *sshd) ours(b *bench) *program {
+	env := []string{"env", "HOME=" + s.dir, "SSH_AUTH_SOCK="}
 	return &program{
-		name: "gsyncd-host", exact: true,
-		once:   func(primary string, at *secondary) []string { return run(primary, at, "--once") },
-		daemon: func(primary string, at *secondary) []string { return run(primary, at) },
+		name: "gsyncd-host", exact: true, ready: ourReady,
+		once: func(primary string, at *secondary) []string {
+			return slices.Concat(env, []string{b.bin, "run", "--once", "--state-dir", at.state(), primary, "far:" + at.tree()})
+		},
+		daemon: func(primary string, at *secondary) ([]string, error) {
+			argv, err := b.ourDaemon(primary, at, "far:"+at.tree())
+			return slices.Concat(env, argv), err
+		},
 	}
 }
 

@@ -18,9 +18,11 @@ type sizes struct {
 	bigFile      int64
 	dirs         int // of the wide tree
 	filesInDir   int
-	changed      int // files changed between two runs, each in another directory
-	latencies    int // files made one by one
-	renamed      int // files in the directory that is renamed
+	changed      int   // files changed between two runs, each in another directory
+	growth       []int // dirs of the wide trees that are compared, none below changed
+	latencies    int   // files made one by one
+	writtenDirs  int   // directories that a writer unpacks
+	renamed      int   // files in the directory that is renamed
 	renamedAll   int64
 	smallDirs    int // of the tree of files of 1 KiB
 	smallInDir   int
@@ -29,12 +31,14 @@ type sizes struct {
 }
 
 func full() sizes {
-	return sizes{image: 20 << 30, bigFile: 2 << 30, dirs: 10_000, filesInDir: 100, changed: 100, latencies: 200,
+	return sizes{image: 20 << 30, bigFile: 2 << 30, dirs: 10_000, filesInDir: 100, changed: 100,
+		growth: []int{100, 1000, 10_000}, latencies: 200, writtenDirs: 1000,
 		renamed: 10_000, renamedAll: 1 << 30, smallDirs: 100, smallInDir: 100, glusterFiles: 10_000, linux: true}
 }
 
 func small() sizes {
-	return sizes{image: 4 << 30, bigFile: 128 << 20, dirs: 200, filesInDir: 50, changed: 20, latencies: 40,
+	return sizes{image: 4 << 30, bigFile: 128 << 20, dirs: 200, filesInDir: 50, changed: 20,
+		growth: []int{20, 60, 200}, latencies: 20, writtenDirs: 50,
 		renamed: 500, renamedAll: 64 << 20, smallDirs: 20, smallInDir: 20, glusterFiles: 1000}
 }
 

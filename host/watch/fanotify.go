@@ -59,26 +59,35 @@ func openFanotify(root *localfs.Root, index Index) (*fanotify, error) {
 	}
 	f := &fanotify{queue: queue, root: root, index: index, handles: newHandles(root), buf: make([]byte, eventBuffer),
 		strays: map[sdk.FileID]struct{}{}}
-	if err := f.mark(); err != nil {
-		f.close()
-		return nil, err
-	}
-	if err := f.prove(); err != nil {
+	if err := f.listen(); err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *fanotify) mark() error {
-	err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, fanotifyMask, f.root.FD(), "")
+// listen marks the filesystem and makes sure that this has worked.
+func (f *fanotify) listen() error {
+	whole, err := openWhole(f.root.FD())
+	if err != nil {
+		return err
+	}
+	defer unix.Close(whole)
+	if err := f.mark(whole); err != nil {
+		return err
+	}
+	return f.prove(whole)
+}
+
+func (f *fanotify) mark(whole int) error {
+	err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, fanotifyMask, whole, "")
 	switch err {
 	case nil:
 		return nil
 	case unix.EPERM:
 		return errors.New("a whole filesystem may only be watched with the capability CAP_SYS_ADMIN; run as root, or with it")
 	case unix.EXDEV:
-		return errors.New("the primary is on a btrfs subvolume; it takes the filesystem's top level")
+		return errors.New("the directory is on a part of its filesystem that cannot be watched by itself")
 	case unix.EOPNOTSUPP, unix.ENODEV:
 		return errors.New("the filesystem gives its directories no handles")
 	case unix.ENOSPC:
@@ -92,9 +101,9 @@ const proofTime = time.Second
 
 // prove opens the root and waits for the event of that, by which the root must
 // be found again.
-func (f *fanotify) prove() error {
+func (f *fanotify) prove(whole int) error {
 	const where = unix.FAN_MARK_FILESYSTEM
-	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|where, proofMask, f.root.FD(), ""); err != nil {
+	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|where, proofMask, whole, ""); err != nil {
 		return fmt.Errorf("try the mark: %w", err)
 	}
 	self, err := f.root.StatFD(f.root.FD())
@@ -119,7 +128,7 @@ func (f *fanotify) prove() error {
 			break
 		}
 	}
-	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_REMOVE|where, unix.FAN_OPEN, f.root.FD(), ""); err != nil {
+	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_REMOVE|where, unix.FAN_OPEN, whole, ""); err != nil {
 		return fmt.Errorf("end the trial of the mark: %w", err)
 	}
 	switch {

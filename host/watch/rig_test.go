@@ -235,26 +235,64 @@ func needsRoot(t *testing.T) {
 // gets the image's name.
 func image(t *testing.T, size int64, mkfs ...string) string {
 	t.Helper()
+	dir, _ := mounted(t, makeImage(t, size, mkfs...), "loop")
+	return dir
+}
+
+// makeImage gives the name of a filesystem's image.
+func makeImage(t *testing.T, size int64, mkfs ...string) string {
+	t.Helper()
 	needsRoot(t)
-	base := t.TempDir()
-	file, dir := filepath.Join(base, "image"), filepath.Join(base, "mounted")
+	file := filepath.Join(t.TempDir(), "image")
 	f, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.Truncate(size), f.Close(), os.Mkdir(dir, 0o755)); err != nil {
+	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	for _, argv := range [][]string{append(mkfs, file), {"mount", "-o", "loop", file, dir}} {
-		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
-		}
+	command(t, append(mkfs, file)...)
+	return file
+}
+
+func command(t *testing.T, argv ...string) {
+	t.Helper()
+	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
 	}
+}
+
+// mounted mounts an image until unmount is called, or the test ends.
+func mounted(t *testing.T, file, options string) (dir string, unmount func()) {
+	t.Helper()
+	dir = t.TempDir()
+	command(t, "mount", "-o", options, file, dir)
+	is := true
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
+		if is {
+			if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+				t.Error(err)
+			}
 		}
 	})
+	return dir, func() {
+		t.Helper()
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Fatal(err)
+		}
+		is = false
+	}
+}
+
+// subvolume gives the directory of a btrfs subvolume, as distributions mount their
+// root: the top level is not mounted anywhere.
+func subvolume(t *testing.T) string {
+	t.Helper()
+	file := makeImage(t, 256<<20, "mkfs.btrfs", "-q")
+	top, unmount := mounted(t, file, "loop")
+	command(t, "btrfs", "subvolume", "create", filepath.Join(top, "@"))
+	unmount()
+	dir, _ := mounted(t, file, "loop,subvol=@")
 	return dir
 }
 

@@ -55,6 +55,7 @@ func places() []filesystem {
 		{"ext4", func(t *testing.T) string { return image(t, 64<<20, "mkfs.ext4", "-q", "-F") }},
 		{"xfs", func(t *testing.T) string { return image(t, 320<<20, "mkfs.xfs", "-q") }},
 		{"btrfs", func(t *testing.T) string { return image(t, 256<<20, "mkfs.btrfs", "-q") }},
+		{"subvolume", subvolume},
 	}
 }
 

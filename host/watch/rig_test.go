@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +29,7 @@ type rig struct {
 	tree    string
 	state   string
 	kind    string
+	cross   bool
 	src     sdk.Source
 	index   *marker.Marker
 	d       *Detector
@@ -53,8 +55,11 @@ func newRig(t *testing.T, base, kind string) *rig {
 func (r *rig) open() marker.Pass {
 	r.t.Helper()
 	var err error
-	if r.src, err = localtree.OpenSource(r.tree, localtree.Options{}); err != nil {
+	if r.src, err = localtree.OpenSource(r.tree, localtree.Options{CrossMounts: r.cross}); err != nil {
 		r.t.Fatal(err)
+	}
+	if r.cross {
+		r.src = fine{r.src}
 	}
 	if r.index, err = marker.Open(r.state, marker.Options{}); err != nil {
 		r.t.Fatal(err)
@@ -78,6 +83,16 @@ func (r *rig) open() marker.Pass {
 	go r.d.listen()
 	r.index.Watched(r.d.Watch)
 	return r.look(marker.Hint{All: true})
+}
+
+// fine is a source of which it is known that no filesystem in it has coarse change
+// times, so that what is young need not be looked at again after seconds.
+type fine struct{ sdk.Source }
+
+func (f fine) Beacon(ctx context.Context) (sdk.Beacon, error) {
+	b, err := f.Source.Beacon(ctx)
+	b.Window = 20 * time.Millisecond
+	return b, err
 }
 
 // kill ends everything without a word, as the end of the process does.
@@ -262,25 +277,34 @@ func command(t *testing.T, argv ...string) {
 	}
 }
 
-// mounted mounts an image until unmount is called, or the test ends.
+// mounted mounts an image somewhere until unmount is called, or the test ends.
 func mounted(t *testing.T, file, options string) (dir string, unmount func()) {
 	t.Helper()
 	dir = t.TempDir()
+	t.Cleanup(func() { unmountBelow(t, dir) })
 	command(t, "mount", "-o", options, file, dir)
-	is := true
-	t.Cleanup(func() {
-		if is {
-			if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-				t.Error(err)
-			}
-		}
-	})
 	return dir, func() {
 		t.Helper()
 		if err := syscall.Unmount(dir, 0); err != nil {
 			t.Fatal(err)
 		}
-		is = false
+	}
+}
+
+// unmountBelow unmounts all that is mounted at a directory or below it, however it got
+// there.
+func unmountBelow(t *testing.T, dir string) {
+	t.Helper()
+	table, err := os.ReadFile(mountTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range slices.Backward(relevant(table, dir)) {
+		if within(m.at, dir) {
+			if err := syscall.Unmount(m.at, syscall.MNT_DETACH); err != nil && err != syscall.EINVAL {
+				t.Error(err)
+			}
+		}
 	}
 }
 
@@ -288,12 +312,20 @@ func mounted(t *testing.T, file, options string) (dir string, unmount func()) {
 // root: the top level is not mounted anywhere.
 func subvolume(t *testing.T) string {
 	t.Helper()
+	dir, _ := mounted(t, subvolumes(t), "loop,subvol=@")
+	return dir
+}
+
+// subvolumes gives the image of a btrfs with two subvolumes, one in the other.
+func subvolumes(t *testing.T) string {
+	t.Helper()
 	file := makeImage(t, 256<<20, "mkfs.btrfs", "-q")
 	top, unmount := mounted(t, file, "loop")
-	command(t, "btrfs", "subvolume", "create", filepath.Join(top, "@"))
+	for _, name := range []string{"@", "@/other"} {
+		command(t, "btrfs", "subvolume", "create", filepath.Join(top, name))
+	}
 	unmount()
-	dir, _ := mounted(t, file, "loop,subvol=@")
-	return dir
+	return file
 }
 
 // memory gives a directory on a filesystem in memory that has handles.
@@ -303,6 +335,9 @@ func memory(t *testing.T) string {
 	if err != nil {
 		t.Skipf("SKIPPED, NOT TESTED: no filesystem in memory: %v", err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		unmountBelow(t, dir)
+		_ = os.RemoveAll(dir)
+	})
 	return dir
 }

@@ -135,7 +135,7 @@ func (s *storm) run(steps int) {
 			s.open()
 		}
 		more, all := s.follow()
-		if looks += more; all > 0 {
+		if looks += more; all > 0 && !s.cross {
 			s.t.Errorf("%d looks at everything, and nothing was lost", all)
 		}
 		s.complete()

@@ -9,20 +9,48 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openWhole opens the directory by which the kernel marks the whole filesystem that
-// dir is on. That is dir, but for btrfs its top level, whatever subvolume dir is in.
-func openWhole(dir int) (int, error) {
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(dir, &st); err != nil {
-		return -1, fmt.Errorf("look at the filesystem: %w", err)
-	}
-	if uint32(st.Type) == unix.BTRFS_SUPER_MAGIC {
-		return openTopLevel(dir)
-	}
-	return unix.Openat(dir, ".", wholeFlags, 0)
+// whole is an open directory by which the kernel marks the whole filesystem that it
+// is on.
+type whole struct {
+	fd  int
+	id  fsid // in the events of that mark
+	dev uint64
 }
 
 const wholeFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
+
+// openWhole opens such a directory on the filesystem of dir. It is dir itself, but
+// for btrfs the top level, whatever subvolume dir is in.
+func openWhole(dir int) (*whole, error) {
+	fd, err := unix.Openat(dir, ".", wholeFlags, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open what is to be watched: %w", err)
+	}
+	w := &whole{fd: fd}
+	var fs unix.Statfs_t
+	if err = unix.Fstatfs(w.fd, &fs); err == nil && uint32(fs.Type) == unix.BTRFS_SUPER_MAGIC {
+		if fd, err = openTopLevel(w.fd); err == nil {
+			w.close()
+			w.fd = fd
+			err = unix.Fstatfs(w.fd, &fs)
+		}
+	}
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(w.fd, &st)
+	}
+	if err != nil {
+		w.close()
+		return nil, fmt.Errorf("look at the filesystem to be watched: %w", err)
+	}
+	w.dev = st.Dev
+	for i, v := range fs.Fsid.Val {
+		binary.NativeEndian.PutUint32(w.id[4*i:], uint32(v))
+	}
+	return w, nil
+}
+
+func (w *whole) close() { _ = unix.Close(w.fd) }
 
 // What the top level of each btrfs is called, in its metadata and in its handles.
 const (
@@ -38,7 +66,7 @@ const (
 // openTopLevel opens the top level of the btrfs that dir is on. It need not be
 // mounted anywhere: it is opened by a handle, which is made here.
 func openTopLevel(dir int) (int, error) {
-	const why = "the top level of the btrfs, by which all of it is watched, cannot be opened: %w"
+	const why = "open the top level of the btrfs: %w"
 	gen, err := topGeneration(dir)
 	if err != nil {
 		return -1, fmt.Errorf(why, err)

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +14,7 @@ import (
 // nothing holds it any more.
 func TestSubvolume(t *testing.T) {
 	needsRoot(t)
-	file := makeImage(t, 256<<20, "mkfs.btrfs", "-q")
-	top, unmountTop := mounted(t, file, "loop")
-	for _, name := range []string{"@", "@/other"} {
-		command(t, "btrfs", "subvolume", "create", filepath.Join(top, name))
-	}
-	unmountTop()
+	file := subvolumes(t)
 	dir, unmount := mounted(t, file, "loop,subvol=@")
 	r := newRig(t, dir, Fanotify)
 	r.write("d/f", "some")

@@ -370,6 +370,7 @@ func (g *gated) hear(tell func(sdk.FileID) bool) (bool, error) {
 // TestSpanOverflow lets more happen on two filesystems than the queue holds.
 func TestSpanOverflow(t *testing.T) {
 	const files = 9000 // on each; the queue holds 16,384 events
+	t.Parallel()
 	needsRoot(t)
 	r := newRig(t, memory(t), Fanotify)
 	r.cross = true

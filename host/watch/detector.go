@@ -183,22 +183,26 @@ func (d *Detector) span() (news bool, err error) {
 }
 
 func (d *Detector) spanOnce() (news bool, err error) {
-	places, err := d.mounts.places()
+	all, err := d.mounts.places()
 	if err != nil {
 		return false, err
 	}
+	var places []place
 	var dirs []*localfs.Dir
 	defer func() {
 		for _, dir := range dirs {
 			dir.Close()
 		}
 	}()
-	for _, p := range places {
+	for _, p := range all {
 		dir, err := p.open(d.root)
+		if sdk.KindOf(err) == sdk.KindPermission {
+			continue // nor can it be listed; if that changes, the look that finds it leads here
+		}
 		if err != nil {
 			return false, err
 		}
-		dirs = append(dirs, dir)
+		places, dirs = append(places, p), append(dirs, dir)
 	}
 	return d.ear.span(places, dirs)
 }

@@ -94,7 +94,7 @@ func (f *fanotify) mark(w *whole) error {
 	case nil:
 		return nil
 	case unix.EPERM:
-		return errors.New("a whole filesystem may only be watched with the capability CAP_SYS_ADMIN; run as root, or with it")
+		return errNotAdmin
 	case unix.EXDEV:
 		return errors.New("the filesystem cannot be watched as a whole, or not beside others")
 	case unix.EOPNOTSUPP, unix.ENODEV:

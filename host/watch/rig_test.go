@@ -178,6 +178,34 @@ func (r *rig) follow() (looks, all int) {
 	}
 }
 
+// noticed does something in the tree, and fails the test unless looks follow that find
+// it. all says that one at everything is due, for what no event in the queue tells.
+func (r *rig) noticed(what string, all bool, do func() error) {
+	r.t.Helper()
+	if err := do(); err != nil {
+		r.t.Fatalf("%s: %v", what, err)
+	}
+	looks, full := r.follow()
+	for end := time.Now().Add(10 * time.Second); all && full == 0 && time.Now().Before(end); {
+		more, once := r.follow()
+		looks, full = looks+more, full+once
+	}
+	if looks == 0 || (full > 0) != all {
+		r.t.Errorf("%s: %d looks, %d of them at everything", what, looks, full)
+	}
+	if all {
+		// The table may have changed more than once, and be read only after the next step.
+		if err := r.d.remounted(); err != nil {
+			r.t.Fatal(err)
+		}
+		r.follow()
+	}
+	r.complete()
+	if r.t.Failed() {
+		r.t.Fatalf("after: %s", what)
+	}
+}
+
 // complete fails the test unless a look at everything finds nothing that was not
 // known already.
 func (r *rig) complete() {

@@ -57,22 +57,6 @@ func (r *rig) unmount(name string) {
 	}
 }
 
-// noticed does something in the tree, and fails the test unless looks follow that find
-// it. all says whether they must be at everything.
-func (r *rig) noticed(what string, all bool, do func() error) {
-	r.t.Helper()
-	if err := do(); err != nil {
-		r.t.Fatalf("%s: %v", what, err)
-	}
-	if looks, full := r.follow(); looks == 0 || (full > 0) != all {
-		r.t.Errorf("%s: %d looks, %d of them at everything", what, looks, full)
-	}
-	r.complete()
-	if r.t.Failed() {
-		r.t.Fatalf("after: %s", what)
-	}
-}
-
 // TestSpan lets things happen on each of the filesystems that a tree goes on in, and
 // these come and go.
 func TestSpan(t *testing.T) {

@@ -17,6 +17,9 @@ type whole struct {
 	dev uint64
 }
 
+// errNotAdmin says what it takes to mark a whole filesystem.
+var errNotAdmin = errors.New("a whole filesystem may only be watched with the capability CAP_SYS_ADMIN; run as root, or with it")
+
 const wholeFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 
 // openWhole opens such a directory on the filesystem of dir. It is dir itself, but
@@ -28,12 +31,13 @@ func openWhole(dir int) (*whole, error) {
 	}
 	w := &whole{fd: fd}
 	var fs unix.Statfs_t
-	if err = unix.Fstatfs(w.fd, &fs); err == nil && uint32(fs.Type) == unix.BTRFS_SUPER_MAGIC {
-		if fd, err = openTopLevel(w.fd); err == nil {
-			w.close()
-			w.fd = fd
-			err = unix.Fstatfs(w.fd, &fs)
+	err = unix.Fstatfs(w.fd, &fs)
+	if err == nil && uint32(fs.Type) == unix.BTRFS_SUPER_MAGIC {
+		defer unix.Close(fd)
+		if w.fd, err = openTopLevel(fd); err != nil {
+			return nil, err
 		}
+		err = unix.Fstatfs(w.fd, &fs)
 	}
 	var st unix.Stat_t
 	if err == nil {
@@ -68,6 +72,9 @@ const (
 func openTopLevel(dir int) (int, error) {
 	const why = "open the top level of the btrfs: %w"
 	gen, err := topGeneration(dir)
+	if err == unix.EPERM {
+		return -1, errNotAdmin
+	}
 	if err != nil {
 		return -1, fmt.Errorf(why, err)
 	}
@@ -76,6 +83,9 @@ func openTopLevel(dir int) (int, error) {
 	b = binary.NativeEndian.AppendUint64(b, btrfsTree)
 	b = binary.NativeEndian.AppendUint32(b, uint32(gen))
 	fd, err := unix.OpenByHandleAt(dir, unix.NewFileHandle(btrfsHandle, b), wholeFlags)
+	if err == unix.EPERM {
+		return -1, errors.New("it takes the capability CAP_DAC_READ_SEARCH; run as root, or with it")
+	}
 	if err != nil {
 		return -1, fmt.Errorf(why, err)
 	}

@@ -100,7 +100,7 @@ func (d *Detector) listen() {
 			return
 		}
 		if poll[2].Revents&(unix.POLLPRI|unix.POLLERR) != 0 {
-			if err := d.remounted(); err != nil {
+			if err := d.remounted(true); err != nil {
 				d.fail(err)
 				return
 			}
@@ -135,8 +135,9 @@ func (d *Detector) listen() {
 }
 
 // remounted looks whether other filesystems are mounted at the primary. Those in the
-// tree are heard of, if it goes on there, before all is looked at.
-func (d *Detector) remounted() error {
+// tree are heard of, if it goes on there, before all is looked at. told says that the
+// kernel told of a change of the table.
+func (d *Detector) remounted(told bool) error {
 	d.hearing.Lock()
 	defer d.hearing.Unlock()
 	select {
@@ -147,6 +148,9 @@ func (d *Detector) remounted() error {
 	changed, err := d.mounts.changed()
 	if err != nil {
 		return err
+	}
+	if !changed && !told {
+		return nil
 	}
 	// Should one have come in the place of another, the table may be as it was.
 	news, err := d.span()
@@ -197,7 +201,7 @@ func (d *Detector) spanOnce() (news bool, err error) {
 	for _, p := range all {
 		dir, err := p.open(d.root)
 		if sdk.KindOf(err) == sdk.KindPermission {
-			continue // nor can it be listed; if that changes, the look that finds it leads here
+			continue // nor can it be listed; who needs the right has inotify, which goes by lists
 		}
 		if err != nil {
 			return false, err
@@ -266,7 +270,7 @@ func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
 	if d.crosses {
 		// A directory in which something is mounted may have been renamed, into the tree as
 		// well, so that all of it was listed. No event tells of such a mount.
-		if err := d.remounted(); err != nil {
+		if err := d.remounted(false); err != nil {
 			d.fail(err)
 		}
 	}

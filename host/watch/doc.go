@@ -25,7 +25,7 @@
 // A tree may go on in what is mounted in it. The table of mounts tells where, when it
 // changes and after each look, since a mount that moves with a directory above it
 // changes nothing that can be waited for. A look at everything follows whatever
-// begins to be heard of. Nothing stays open on a mount: see [handles].
+// begins to be heard of. Nothing stays open on a mount, or nobody could unmount it.
 //
 // # Words
 //

@@ -195,7 +195,7 @@ func (r *rig) noticed(what string, all bool, do func() error) {
 	}
 	if all {
 		// The table may have changed more than once, and be read only after the next step.
-		if err := r.d.remounted(); err != nil {
+		if err := r.d.remounted(true); err != nil {
 			r.t.Fatal(err)
 		}
 		r.follow()

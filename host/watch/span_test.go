@@ -80,6 +80,19 @@ func TestSpan(t *testing.T) {
 				r.noticed("write in what is new in "+in, false, write(in+"d/new/er/f", "new"))
 				r.noticed("write beside the border of "+in, false, write(in+"f", "new"))
 			}
+			for _, argv := range [][]string{
+				{"subvolume", "create", r.path("sub/d/sub")},
+				{"subvolume", "snapshot", r.path("sub/other"), r.path("sub/d/snapshot")},
+			} {
+				in := argv[len(argv)-1]
+				r.noticed("a new subvolume", false, func() error { command(t, append([]string{"btrfs"}, argv...)...); return nil })
+				r.noticed("make in it", false, func() error { return os.MkdirAll(in+"/fresh", 0o755) })
+				r.noticed("write in it", false, func() error { return os.WriteFile(in+"/fresh/f", []byte("new"), 0o644) })
+				r.noticed("write beside its border", false, func() error { return os.WriteFile(in+"/f", []byte("new"), 0o644) })
+			}
+			r.noticed("a subvolume is deleted", false, func() error { command(t, "btrfs", "subvolume", "delete", r.path("sub/d/sub")); return nil })
+			r.noticed("a subvolume is moved", false, func() error { return os.Rename(r.path("sub/d/snapshot"), r.path("sub/snapshot")) })
+			r.noticed("write in what was moved", false, write("sub/snapshot/fresh/f", "moved"))
 			for _, name := range []string{"ext4", "tmp"} {
 				r.noticed("unmount "+name, true, func() error { r.unmount(name); return nil })
 				r.noticed("write below where it was", false, write(name+"/f", "under"))
@@ -116,6 +129,31 @@ func TestSpan(t *testing.T) {
 				t.Error(err)
 			default:
 			}
+		})
+	}
+}
+
+// TestSpanSubvolumes is for a tree on one subvolume, in which another one of the same
+// filesystem is mounted, as distributions mount their root and home directories.
+func TestSpanSubvolumes(t *testing.T) {
+	for _, kind := range []string{Fanotify, Inotify} {
+		t.Run(kind, func(t *testing.T) {
+			needsRoot(t)
+			t.Parallel()
+			file := subvolumes(t)
+			dir, _ := mounted(t, file, "loop,subvol=@")
+			r := newRig(t, dir, kind)
+			r.cross = true
+			r.mount("home", file, "loop,subvol=@/other")
+			r.write("home/d/f", "some")
+			r.open()
+			r.follow()
+			for _, name := range []string{"f", "home/f", "home/d/f"} {
+				r.noticed("write "+name, false, func() error { return os.WriteFile(r.path(name), []byte("other"), 0o644) })
+			}
+			r.noticed("unmount", true, func() error { r.unmount("home"); return nil })
+			r.noticed("mount", true, func() error { r.mount("home", file, "loop,subvol=@/other"); return nil })
+			r.noticed("write in what was mounted", false, func() error { return os.WriteFile(r.path("home/d/f"), []byte("again"), 0o644) })
 		})
 	}
 }

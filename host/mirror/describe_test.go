@@ -62,7 +62,7 @@ func describeOne(path string) (line string, ino uint64, err error) {
 			return "", 0, err
 		}
 		line += fmt.Sprintf(" %d %x", len(data), sha256.Sum256(data))
-		ino = st.Ino
+		ino = st.Ino ^ st.Dev<<40 // numbers repeat on another filesystem
 	case info.Mode()&fs.ModeSymlink != 0:
 		target, err := os.Readlink(path)
 		if err != nil {
@@ -78,8 +78,8 @@ func describeOne(path string) (line string, ino uint64, err error) {
 	}
 	sort.Strings(names)
 	for _, n := range names {
-		if strings.Contains(n, "gsyncd-host.") {
-			continue
+		if strings.Contains(n, "gsyncd-host.") || strings.HasPrefix(n, "trusted.SGI_ACL_") {
+			continue // the latter is how xfs shows its ACLs once more
 		}
 		v, err := xattr.LGet(path, n)
 		if err != nil {

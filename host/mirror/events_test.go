@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -23,9 +24,18 @@ import (
 // nothing changes any more, the mirror that runs makes the trees equal, by what
 // events told alone.
 func TestEventStorm(t *testing.T) {
-	for _, kind := range []string{watch.Fanotify, watch.Inotify} {
-		t.Run(kind, func(t *testing.T) {
-			if kind == watch.Fanotify && os.Geteuid() != 0 {
+	for _, c := range []struct {
+		name, kind string
+		make       func(t *testing.T) *rig
+	}{
+		{"fanotify", watch.Fanotify, inMemory},
+		{"inotify", watch.Inotify, inMemory},
+		{"fanotify/spread", watch.Fanotify, spread},
+		{"inotify/spread", watch.Inotify, spread},
+		{"fanotify/subvolume", watch.Fanotify, onSubvolume},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.kind == watch.Fanotify && os.Geteuid() != 0 {
 				t.Skip("SKIPPED, NOT TESTED: fanotify needs root")
 			}
 			seed := *model.seed
@@ -34,8 +44,8 @@ func TestEventStorm(t *testing.T) {
 			}
 			t.Logf("replay with -seed=%d", seed)
 			rng := rand.New(rand.NewPCG(seed, 5))
-			r := newRigAt(t, memoryDir(t))
-			r.log, r.events = quietLog(), kind
+			r := c.make(t)
+			r.log, r.events = quietLog(), c.kind
 			r.retry = mirror.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond}
 			w := newWorld(r.primary, rng)
 			w.write(keepName, []byte("x"))
@@ -55,6 +65,45 @@ func TestEventStorm(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func inMemory(t *testing.T) *rig { return newRigAt(t, memoryDir(t)) }
+
+// spread is a rig whose primary goes on in three other filesystems, and in a
+// subvolume of one of them.
+func spread(t *testing.T) *rig {
+	t.Helper()
+	asRoot(t)
+	r := inMemory(t)
+	r.cross = true
+	for name, mkfs := range map[string][]string{
+		"ext4": {"mkfs.ext4", "-q", "-F"}, "xfs": {"mkfs.xfs", "-q"}, "btrfs": {"mkfs.btrfs", "-q"},
+	} {
+		at := filepath.Join(r.primary, name)
+		if err := os.Mkdir(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		loopMount(t, at, 320<<20, "loop", mkfs...)
+	}
+	subvolume(t, filepath.Join(r.primary, "btrfs", "sub"))
+	return r
+}
+
+// onSubvolume is a rig on a btrfs, whose primary is a subvolume.
+func onSubvolume(t *testing.T) *rig {
+	t.Helper()
+	asRoot(t)
+	base := t.TempDir()
+	loopMount(t, base, 320<<20, "loop", "mkfs.btrfs", "-q")
+	subvolume(t, filepath.Join(base, "p"))
+	return newRigAt(t, base)
+}
+
+func subvolume(t *testing.T, path string) {
+	t.Helper()
+	if out, err := exec.Command("btrfs", "subvolume", "create", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }
 

@@ -23,27 +23,38 @@ func (r *rig) small(kind string) {
 		if err := unix.Mount("tmpfs", r.secondary, "tmpfs", 0, "size=12m"); err != nil {
 			r.t.Skipf("SKIPPED, NOT TESTED: tmpfs cannot be mounted here: %v", err)
 		}
+		unmountAtEnd(r.t, r.secondary)
 	case "ext4":
-		image := filepath.Join(filepath.Dir(r.secondary), "image")
-		if err := os.WriteFile(image, nil, 0o600); err != nil {
-			r.t.Fatal(err)
-		}
-		if err := os.Truncate(image, 12<<20); err != nil {
-			r.t.Fatal(err)
-		}
-		for _, cmd := range [][]string{{"mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", image}, {"mount", "-o", "loop", image, r.secondary}} {
-			if out, err := exec.Command(cmd[0], cmd[1:]...).CombinedOutput(); err != nil {
-				r.t.Skipf("SKIPPED, NOT TESTED: no loop-mounted ext4 here: %v: %v: %s", cmd, err, out)
-			}
-		}
+		loopMount(r.t, r.secondary, 12<<20, "loop", "mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal")
 		if err := os.Remove(filepath.Join(r.secondary, "lost+found")); err != nil {
 			r.t.Fatal(err)
 		}
 	}
-	mount := r.secondary
-	r.t.Cleanup(func() {
-		if err := unix.Unmount(mount, unix.MNT_DETACH); err != nil {
-			r.t.Errorf("unmount: %v", err)
+}
+
+// loopMount mounts a new filesystem at a directory, made with a command that gets
+// the image's name.
+func loopMount(t *testing.T, at string, size int64, options string, mkfs ...string) {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, size); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range [][]string{append(mkfs, image), {"mount", "-o", options, image, at}} {
+		if out, err := exec.Command(cmd[0], cmd[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("SKIPPED, NOT TESTED: no loop-mounted filesystem here: %v: %v: %s", cmd, err, out)
+		}
+	}
+	unmountAtEnd(t, at)
+}
+
+func unmountAtEnd(t *testing.T, at string) {
+	t.Cleanup(func() {
+		if err := unix.Unmount(at, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/host/watch"
 	"github.com/gsyncd/gsyncd-host/plugins/file"
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
 // rig is a mirror of two temporary trees through the real file driver.
@@ -35,6 +36,7 @@ type rig struct {
 	adopt      bool
 	sweep      time.Duration
 	events     string // the kind of events that tell where to look; none: it is scanned
+	cross      bool   // the primary goes on where something is mounted
 	clock      func() time.Time
 	maxDeletes int64
 	wrapSource func(sdk.Source) sdk.Source
@@ -133,7 +135,7 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	r.t.Helper()
 	d := file.New(r.log)
 	open := func(path string, role sdk.Role) sdk.OpenRequest {
-		v, err := d.Describe().Schema.WithDefaults(nil)
+		v, err := d.Describe().Schema.WithDefaults(schema.Values{"cross_mounts": r.cross})
 		if err != nil {
 			r.t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,20 +17,23 @@ import (
 // Detector asks for looks at the directories in which something happened. The
 // first look, at everything, is its user's. Its methods may be called concurrently.
 type Detector struct {
-	name   string
-	root   *localfs.Root
-	ear    ear
-	mounts *mounts
-	has    func(sdk.FileID) bool
-	pace   Pace
-	log    *slog.Logger
-	deafed func(error) // told once when the ear fails
+	name    string
+	root    *localfs.Root
+	crosses bool // the tree goes on in what is mounted in it
+	ear     ear
+	mounts  *mounts
+	has     func(sdk.FileID) bool
+	pace    Pace
+	log     *slog.Logger
+	deafed  func(error) // told once when the ear fails
 
 	stop   [2]int // a pipe: closing the second end ends listen
 	ending sync.Once
 	ended  chan struct{}
 	closed sync.Once
 	wake   chan struct{}
+
+	hearing sync.Mutex // held while ear and mounts are used by the one or the other
 
 	mu     sync.Mutex
 	told   map[sdk.FileID]struct{}
@@ -75,6 +79,8 @@ func (d *Detector) Watch(ids []sdk.FileID, paths []sdk.Path) {
 // listen reads events until the detector is closed or its ear fails.
 func (d *Detector) listen() {
 	defer func() {
+		d.hearing.Lock()
+		defer d.hearing.Unlock()
 		d.ear.close()
 		d.mounts.close()
 		close(d.ended)
@@ -94,25 +100,22 @@ func (d *Detector) listen() {
 			return
 		}
 		if poll[2].Revents&(unix.POLLPRI|unix.POLLERR) != 0 {
-			changed, err := d.mounts.changed()
-			if err != nil {
+			if err := d.remounted(true); err != nil {
 				d.fail(err)
 				return
-			}
-			if changed {
-				d.log.Debug("other filesystems are mounted at the primary")
-				d.tell(nil, true)
 			}
 		}
 		if poll[1].Revents == 0 {
 			continue
 		}
 		ours := false
+		d.hearing.Lock()
 		lost, err := d.ear.hear(func(id sdk.FileID) bool {
 			known := d.hear(id)
 			ours = ours || known
 			return known
 		})
+		d.hearing.Unlock()
 		if err != nil {
 			d.fail(err)
 			return
@@ -129,6 +132,83 @@ func (d *Detector) listen() {
 			return
 		}
 	}
+}
+
+// remounted looks whether other filesystems are mounted at the primary. Those in the
+// tree are heard of, if it goes on there, before all is looked at. told says that the
+// kernel told of a change of the table.
+func (d *Detector) remounted(told bool) error {
+	d.hearing.Lock()
+	defer d.hearing.Unlock()
+	select {
+	case <-d.ended:
+		return nil
+	default:
+	}
+	changed, err := d.mounts.changed()
+	if err != nil {
+		return err
+	}
+	if !changed && !told {
+		return nil
+	}
+	// Should one have come in the place of another, the table may be as it was.
+	news, err := d.span()
+	if err != nil {
+		return err
+	}
+	if changed || news {
+		d.log.Debug("other filesystems are mounted at the primary")
+		d.tell(nil, true)
+	}
+	return nil
+}
+
+// spanTries is how often mounts may be found moved before the ear cannot go on.
+const spanTries = 5
+
+// span has the ear hear of what is mounted in the tree, if that goes on there. news
+// says that events may have been missed.
+func (d *Detector) span() (news bool, err error) {
+	if !d.crosses {
+		return false, nil
+	}
+	for range spanTries {
+		fresh, err := d.spanOnce()
+		if !errors.Is(err, errMoved) {
+			return news || fresh, err
+		}
+		news = true
+		if _, err := d.mounts.changed(); err != nil {
+			return news, err
+		}
+	}
+	return news, errMoved
+}
+
+func (d *Detector) spanOnce() (news bool, err error) {
+	all, err := d.mounts.places()
+	if err != nil {
+		return false, err
+	}
+	var places []place
+	var dirs []*localfs.Dir
+	defer func() {
+		for _, dir := range dirs {
+			dir.Close()
+		}
+	}()
+	for _, p := range all {
+		dir, err := p.open(d.root)
+		if sdk.KindOf(err) == sdk.KindPermission {
+			continue // nor can it be listed; who needs the right has inotify, which goes by lists
+		}
+		if err != nil {
+			return false, err
+		}
+		places, dirs = append(places, p), append(dirs, dir)
+	}
+	return d.ear.span(places, dirs)
 }
 
 // hear takes an event of a directory.
@@ -187,6 +267,13 @@ func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
 		d.scan.Done(p, cpu)
 	}
 	d.ear.ended(d.hear)
+	if d.crosses {
+		// A directory in which something is mounted may have been renamed, into the tree as
+		// well, so that all of it was listed. No event tells of such a mount.
+		if err := d.remounted(false); err != nil {
+			d.fail(err)
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()

@@ -78,42 +78,9 @@ func TestMounts(t *testing.T) {
 			r.open()
 			r.follow()
 			at := r.path("a b/d")
-			if err := unix.Mount("tmpfs", at, "tmpfs", 0, "size=1m"); err != nil {
-				t.Skipf("SKIPPED, NOT TESTED: nothing can be mounted here: %v", err)
-			}
-			mounted := true
-			t.Cleanup(func() {
-				if mounted {
-					_ = unix.Unmount(at, unix.MNT_DETACH)
-				}
-			})
-			if _, all := r.follow(); all == 0 {
-				t.Error("no look at everything when something was mounted")
-			}
-			r.complete()
-			if err := unix.Unmount(at, 0); err != nil {
-				t.Fatal(err)
-			}
-			mounted = false
-			if _, all := r.follow(); all == 0 {
-				t.Error("no look at everything when something was unmounted")
-			}
-			r.complete()
+			r.noticed("mount", true, func() error { return unix.Mount("tmpfs", at, "tmpfs", 0, "size=1m") })
+			r.noticed("unmount", true, func() error { return unix.Unmount(at, 0) })
 		})
-	}
-}
-
-func TestRelevantMounts(t *testing.T) {
-	table := `22 1 8:1 / / rw - ext4 /dev/a rw
-23 22 0:5 / /srv/my\040data rw - tmpfs x rw
-24 23 0:6 / /srv/my\040data/in rw - tmpfs x rw
-25 22 0:7 / /srv/my rw - tmpfs x rw
-26 22 0:8 / /srv/my\040data2 rw - tmpfs x rw
-short
-`
-	want := "22 8:1 /\n23 0:5 /srv/my data\n24 0:6 /srv/my data/in\n"
-	if got := relevant([]byte(table), "/srv/my data"); got != want {
-		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -222,7 +189,7 @@ func TestRefusals(t *testing.T) {
 		t.Cleanup(func() { _ = src.Close() })
 		return src
 	}
-	plain, crossing := open(localtree.Options{}), open(localtree.Options{CrossMounts: true})
+	plain := open(localtree.Options{})
 	for _, c := range []struct {
 		name, kind string
 		src        sdk.Source
@@ -230,7 +197,6 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"remote", Auto, remote{plain}, "not a directory of this machine"},
 		{"remote, by name", Fanotify, remote{plain}, `schedule { detector = "fanotify" }: the primary is not a directory of this machine`},
-		{"several filesystems", Auto, crossing, "leave cross_mounts out"},
 		{"served", Auto, elsewhere{plain, "/proc/self"}, "is not the directory that the driver has open"},
 		{"a clock that is touched", Auto, touching{plain}, "each look would cause the next"},
 		{"too many directories", Inotify, plain, "raise the sysctl fs.inotify.max_user_watches"},

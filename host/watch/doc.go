@@ -20,9 +20,19 @@
 // lists what it does not know. Its list, not a handle's or a path's, is also what
 // tells the tree from the rest of the filesystem.
 //
+// # Several filesystems
+//
+// A tree may go on in what is mounted in it. The table of mounts tells where, when it
+// changes and after each look, since a mount that moves with a directory above it
+// changes nothing that can be waited for. A look at everything follows whatever
+// begins to be heard of. Nothing stays open on a mount, or nobody could unmount it.
+//
 // # Words
 //
 //   - ear: a queue of the kernel's events, fanotify's or inotify's
 //   - deaf: of a detector whose ear failed; it asks for looks at everything then
+//   - place: a directory of the tree at which a filesystem is mounted, in which the
+//     tree goes on
+//   - whole: a directory by which the kernel marks all of a filesystem
 //   - told: of a directory, in which something happened since the last hint
 package watch

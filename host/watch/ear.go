@@ -4,13 +4,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
-// ear is a queue of events. hear is called by one goroutine; watch, if there is
-// one, by another.
+// ear is a queue of events. hear and span are called by one goroutine at a time;
+// watch, if there is one, by another.
 type ear interface {
 	// fd is what becomes readable.
 	fd() int
+	// span has it hear of what happens in other places of the tree than its root's
+	// filesystem: in all of these, and in no others. Their directories are open
+	// meanwhile. It is called before the first look if the tree goes on in what is
+	// mounted there, and whenever that may have changed.
+	// news says that something may not have been heard of, so that a look at
+	// everything is due. An error says that the ear cannot go on.
+	span(places []place, dirs []*localfs.Dir) (news bool, err error)
 	// hear reads what is in the queue, or as much of that as it holds by default if
 	// more and more comes, and tells of each directory in which
 	// something happened, perhaps more than once; tell reports whether the index

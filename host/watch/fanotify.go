@@ -23,11 +23,13 @@ const fanotifyMask = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MODIFY | unix.
 // nothing.
 const proofMask = unix.FAN_OPEN | unix.FAN_ONDIR
 
-// fanotify hears of a whole filesystem.
+// fanotify hears of whole filesystems.
 type fanotify struct {
 	queue   int
 	root    *localfs.Root
 	index   Index
+	own     fsid // of the root's filesystem
+	ownDev  uint64
 	handles handles
 	buf     []byte
 
@@ -59,26 +61,42 @@ func openFanotify(root *localfs.Root, index Index) (*fanotify, error) {
 	}
 	f := &fanotify{queue: queue, root: root, index: index, handles: newHandles(root), buf: make([]byte, eventBuffer),
 		strays: map[sdk.FileID]struct{}{}}
-	if err := f.mark(); err != nil {
-		f.close()
-		return nil, err
-	}
-	if err := f.prove(); err != nil {
+	if err := f.markRoot(); err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *fanotify) mark() error {
-	err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, fanotifyMask, f.root.FD(), "")
+// markRoot marks the root's filesystem.
+func (f *fanotify) markRoot() error {
+	w, err := openWhole(f.root.FD())
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	f.own, f.ownDev = w.id, w.dev
+	return f.listen(w, f.root.FD())
+}
+
+// listen marks a filesystem, and makes sure that this has worked with a directory
+// on it.
+func (f *fanotify) listen(w *whole, dir int) error {
+	if err := f.mark(w); err != nil {
+		return err
+	}
+	return f.prove(w, dir)
+}
+
+func (f *fanotify) mark(w *whole) error {
+	err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, fanotifyMask, w.fd, "")
 	switch err {
 	case nil:
 		return nil
 	case unix.EPERM:
-		return errors.New("a whole filesystem may only be watched with the capability CAP_SYS_ADMIN; run as root, or with it")
+		return errNotAdmin
 	case unix.EXDEV:
-		return errors.New("the primary is on a btrfs subvolume; it takes the filesystem's top level")
+		return errors.New("the filesystem cannot be watched as a whole, or not beside others")
 	case unix.EOPNOTSUPP, unix.ENODEV:
 		return errors.New("the filesystem gives its directories no handles")
 	case unix.ENOSPC:
@@ -87,53 +105,106 @@ func (f *fanotify) mark() error {
 	return fmt.Errorf("mark the filesystem: %w", err)
 }
 
+// marked reports whether a filesystem is marked. That ends when it is unmounted
+// everywhere, and does not begin anew with the next mount.
+func (f *fanotify) marked(w *whole) bool {
+	return unix.FanotifyMark(f.queue, unix.FAN_MARK_REMOVE|unix.FAN_MARK_FILESYSTEM, unix.FAN_OPEN, w.fd, "") == nil
+}
+
+// span marks the filesystems that were not marked yet. Those that are gone took their
+// marks with them. What is heard meanwhile is forgotten if something was marked.
+func (f *fanotify) span(places []place, dirs []*localfs.Dir) (news bool, err error) {
+	was := f.handles.ways
+	f.handles.ways = map[fsid]*way{}
+	for i, p := range places {
+		fresh, err := f.reach(p, dirs[i], was)
+		if err != nil {
+			return true, fmt.Errorf("%s in the primary: %w", p.path, err)
+		}
+		news = news || fresh
+	}
+	for id := range was {
+		if _, still := f.handles.ways[id]; !still {
+			news = true
+		}
+	}
+	return news, nil
+}
+
+// reach finds a way to the filesystem of an open directory, where was is how it was
+// reached before.
+func (f *fanotify) reach(p place, dir *localfs.Dir, was map[fsid]*way) (fresh bool, err error) {
+	w, err := openWhole(dir.FD())
+	if err != nil {
+		return false, err
+	}
+	defer w.close()
+	dev, known := f.ownDev, w.id == f.own
+	if other, ok := f.handles.ways[w.id]; ok {
+		dev, known = other.dev, true
+	}
+	if known {
+		if dev != w.dev {
+			return false, errors.New("its filesystem has the same UUID as another one in the primary, as copies have; give one of them a new UUID")
+		}
+		return false, nil
+	}
+	f.handles.ways[w.id] = &way{dev: w.dev, place: p, fd: -1}
+	if old, ok := was[w.id]; ok && old.dev == w.dev && f.marked(w) {
+		return false, nil
+	}
+	// Its device may be another than last time, and with that all identities.
+	clear(f.handles.known)
+	return true, f.listen(w, dir.FD())
+}
+
 // proofTime is how long an event may take that the kernel queues at once.
 const proofTime = time.Second
 
-// prove opens the root and waits for the event of that, by which the root must
-// be found again.
-func (f *fanotify) prove() error {
+// prove opens a directory on a filesystem and waits for the event of that, by which
+// the directory must be found again.
+func (f *fanotify) prove(w *whole, dir int) error {
 	const where = unix.FAN_MARK_FILESYSTEM
-	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|where, proofMask, f.root.FD(), ""); err != nil {
+	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_ADD|where, proofMask, w.fd, ""); err != nil {
 		return fmt.Errorf("try the mark: %w", err)
 	}
-	self, err := f.root.StatFD(f.root.FD())
+	self, err := f.root.StatFD(dir)
 	if err != nil {
 		return err
 	}
-	d, err := f.root.OpenDir(sdk.Root)
+	fd, err := unix.Openat(dir, ".", wholeFlags, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("open a directory to try the mark: %w", err)
 	}
-	d.Close()
+	unix.Close(fd)
 	seen, lost := false, false
 	for end := time.Now().Add(proofTime); !seen && time.Now().Before(end); {
 		poll := []unix.PollFd{{Fd: int32(f.queue), Events: unix.POLLIN}}
 		if _, err := unix.Poll(poll, int(proofTime.Milliseconds())); err != nil && err != unix.EINTR {
 			return fmt.Errorf("wait for an event: %w", err)
 		}
-		if lost, err = f.hear(func(id sdk.FileID) bool { seen = seen || id == self.ID; return true }); err != nil {
+		missed, err := f.hear(func(id sdk.FileID) bool { seen = seen || id == self.ID; return true })
+		if err != nil {
 			return err
 		}
-		if lost {
-			break
-		}
+		lost = lost || missed
 	}
-	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_REMOVE|where, unix.FAN_OPEN, f.root.FD(), ""); err != nil {
+	if err := unix.FanotifyMark(f.queue, unix.FAN_MARK_REMOVE|where, unix.FAN_OPEN, w.fd, ""); err != nil {
 		return fmt.Errorf("end the trial of the mark: %w", err)
 	}
 	switch {
+	case seen:
+		return nil
 	case lost:
 		return errors.New("events were lost or cannot be followed to their directories, which takes the capability CAP_DAC_READ_SEARCH")
-	case !seen:
-		return errors.New("no event came of opening the primary")
 	}
-	return nil
+	return errors.New("no event came of opening the directory")
 }
 
 func (f *fanotify) fd() int { return f.queue }
 
 func (f *fanotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
+	defer f.handles.rest()
 	err = readEvents(f.queue, f.buf, func(b []byte) error {
 		return eachEvent(b, func(mask uint64, dir, entry handle) {
 			failed := f.follow(dir, func(id sdk.FileID) { tell(id) })

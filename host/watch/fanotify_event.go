@@ -7,19 +7,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handle names an object of the marked filesystem; data is valid while the event
-// is handled, and nil if there is none.
+// fsid is what the kernel calls a marked filesystem, in events and statfs.
+type fsid [8]byte
+
+// handle names an object of a marked filesystem; data is valid while the event is
+// handled, and nil if there is none.
 type handle struct {
+	fs   fsid
 	kind int32
 	data []byte
 }
 
 // Lengths in the kernel's records, see fanotify(7).
 const (
-	eventHead  = 24 // struct fanotify_event_metadata
-	infoHead   = 4  // struct fanotify_event_info_header
-	infoFsid   = 8  // of struct fanotify_event_info_fid, before the handle
-	handleHead = 8  // struct file_handle, before its bytes
+	eventHead  = 24          // struct fanotify_event_metadata
+	infoHead   = 4           // struct fanotify_event_info_header
+	infoFsid   = len(fsid{}) // of struct fanotify_event_info_fid, before the handle
+	handleHead = 8           // struct file_handle, before its bytes
 )
 
 // eachEvent calls f for every event in b, with the directory that it is about, and
@@ -72,6 +76,7 @@ func handlesOf(b []byte) (dir, entry handle, err error) {
 			if n > size-at-handleHead {
 				return dir, entry, fmt.Errorf("a handle of %d bytes in a record of %d", n, size)
 			}
+			copy(to.fs[:], b[infoHead:])
 			to.kind = int32(order.Uint32(b[at+4:]))
 			to.data = b[at+handleHead : at+handleHead+n]
 		}

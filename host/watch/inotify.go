@@ -132,6 +132,10 @@ func (n *inotify) add(id sdk.FileID, path sdk.Path) (added bool, err error) {
 	return true, nil
 }
 
+// span has nothing to do: each directory is watched, wherever it lies. The watches of
+// a filesystem end with an event of each when it is unmounted.
+func (n *inotify) span([]place, []*localfs.Dir) (bool, error) { return false, nil }
+
 func (n *inotify) ended(func(sdk.FileID) bool) {}
 
 func (n *inotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
@@ -153,8 +157,12 @@ func (n *inotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
 			case mask&unix.IN_Q_OVERFLOW != 0:
 				lost = true
 			case !known:
+			case mask&unix.IN_UNMOUNT != 0:
+				// Should it be mounted again by now, it is watched anew before it is listed.
+				n.forget(wd, id)
+				tell(id)
 			case mask&unix.IN_IGNORED != 0:
-				n.forget(wd, id) // it is gone, or its filesystem is
+				n.forget(wd, id) // it is gone
 			case !tell(id):
 				// Moved out of the tree, or not found there yet: it is watched anew
 				// before it is listed, which waits for the lock.

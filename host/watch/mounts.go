@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,20 +22,29 @@ const mountTable = "/proc/self/mountinfo"
 type mounts struct {
 	fd   int
 	path string // of the primary, without links
-	was  string
+	own  uint64 // the mount that the primary is on
+	now  []mount
+}
+
+// mount is a line of the table.
+type mount struct {
+	id, parent uint64
+	dev        string // of the filesystem
+	from       string // the directory of that which is mounted
+	at         string
+	kind       string // the filesystem's type
 }
 
 func openMounts(root *localfs.Root) (*mounts, error) {
-	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(root.FD()))
-	if err != nil {
-		return nil, err
-	}
 	fd, err := unix.Open(mountTable, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", mountTable, err)
 	}
-	m := &mounts{fd: fd, path: path}
-	if _, err := m.changed(); err != nil {
+	m := &mounts{fd: fd, own: root.Place().Mount}
+	if m.path, err = os.Readlink("/proc/self/fd/" + strconv.Itoa(root.FD())); err == nil {
+		_, err = m.changed()
+	}
+	if err != nil {
 		m.close()
 		return nil, err
 	}
@@ -47,27 +57,44 @@ func (m *mounts) changed() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	now := relevant(table, m.path)
-	was := m.was
-	m.was = now
-	return now != was, nil
+	was := m.now
+	m.now = relevant(table, m.path)
+	return !slices.Equal(m.now, was), nil
 }
 
-// relevant gives the ids and places of the mounts at, above and below a path.
-func relevant(table []byte, path string) string {
-	var out strings.Builder
+// relevant gives the mounts at, above and below a path.
+func relevant(table []byte, path string) []mount {
+	var out []mount
 	for line := range bytes.Lines(table) {
-		// The id comes first, and fifth the place, in which \040 is a space.
-		f := bytes.Fields(line)
-		if len(f) < 5 {
-			continue
-		}
-		at := unescape(string(f[4]))
-		if within(at, path) || within(path, at) {
-			fmt.Fprintf(&out, "%s %s %s\n", f[0], f[2], at)
+		if m, ok := parseMount(line); ok && (within(m.at, path) || within(path, m.at)) {
+			out = append(out, m)
 		}
 	}
-	return out.String()
+	return out
+}
+
+// parseMount reads a line of the table, see proc_pid_mountinfo(5). The type comes
+// after a hyphen, before which there are more or fewer fields.
+func parseMount(line []byte) (mount, bool) {
+	f := bytes.Fields(line)
+	if len(f) < 5 {
+		return mount{}, false
+	}
+	m := mount{dev: string(f[2]), from: unescape(string(f[3])), at: unescape(string(f[4]))}
+	var err error
+	if m.id, err = strconv.ParseUint(string(f[0]), 10, 64); err != nil {
+		return mount{}, false
+	}
+	if m.parent, err = strconv.ParseUint(string(f[1]), 10, 64); err != nil {
+		return mount{}, false
+	}
+	for i, field := range f[5:] {
+		if string(field) == "-" && 5+i+1 < len(f) {
+			m.kind = string(f[5+i+1])
+			break
+		}
+	}
+	return m, true
 }
 
 // within reports whether a path is dir or below it.

@@ -110,8 +110,6 @@ func openRoot(ctx context.Context, src sdk.Source) (*localfs.Root, error) {
 	switch {
 	case !info.Endpoint.Local():
 		return nil, fmt.Errorf("the primary is not a directory of this machine")
-	case info.Features&sdk.CrossesMounts != 0:
-		return nil, fmt.Errorf("the primary may span filesystems, each of which would have its own events; leave cross_mounts out")
 	}
 	id, err := src.Identity(ctx)
 	if err != nil {
@@ -156,7 +154,7 @@ func suits(root *localfs.Root, id sdk.Identity) error {
 // detector's then.
 func newDetector(kind string, root *localfs.Root, o Options) (*Detector, error) {
 	d := &Detector{
-		name: kind, root: root, has: o.Index.Has, log: o.Logger, deafed: o.Deaf, pace: o.Pace.withDefaults(),
+		name: kind, root: root, crosses: o.Source.Info().Features&sdk.CrossesMounts != 0, has: o.Index.Has, log: o.Logger, deafed: o.Deaf, pace: o.Pace.withDefaults(),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1),
 		told: map[sdk.FileID]struct{}{}, later: map[sdk.FileID]struct{}{},
 		scan: marker.NewScanDetector(o.Scan),
@@ -182,11 +180,15 @@ func newDetector(kind string, root *localfs.Root, o Options) (*Detector, error) 
 		err = fmt.Errorf("no such kind of events")
 	}
 	if err == nil {
-		if err = unix.Pipe2(d.stop[:], unix.O_CLOEXEC); err != nil {
-			d.ear.close()
-		}
+		_, err = d.span()
+	}
+	if err == nil {
+		err = unix.Pipe2(d.stop[:], unix.O_CLOEXEC)
 	}
 	if err != nil {
+		if d.ear != nil {
+			d.ear.close()
+		}
 		d.mounts.close()
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +29,7 @@ type rig struct {
 	tree    string
 	state   string
 	kind    string
+	cross   bool
 	src     sdk.Source
 	index   *marker.Marker
 	d       *Detector
@@ -53,8 +55,11 @@ func newRig(t *testing.T, base, kind string) *rig {
 func (r *rig) open() marker.Pass {
 	r.t.Helper()
 	var err error
-	if r.src, err = localtree.OpenSource(r.tree, localtree.Options{}); err != nil {
+	if r.src, err = localtree.OpenSource(r.tree, localtree.Options{CrossMounts: r.cross}); err != nil {
 		r.t.Fatal(err)
+	}
+	if r.cross {
+		r.src = fine{r.src}
 	}
 	if r.index, err = marker.Open(r.state, marker.Options{}); err != nil {
 		r.t.Fatal(err)
@@ -78,6 +83,16 @@ func (r *rig) open() marker.Pass {
 	go r.d.listen()
 	r.index.Watched(r.d.Watch)
 	return r.look(marker.Hint{All: true})
+}
+
+// fine is a source of which it is known that no filesystem in it has coarse change
+// times, so that what is young need not be looked at again after seconds.
+type fine struct{ sdk.Source }
+
+func (f fine) Beacon(ctx context.Context) (sdk.Beacon, error) {
+	b, err := f.Source.Beacon(ctx)
+	b.Window = 20 * time.Millisecond
+	return b, err
 }
 
 // kill ends everything without a word, as the end of the process does.
@@ -163,6 +178,34 @@ func (r *rig) follow() (looks, all int) {
 	}
 }
 
+// noticed does something in the tree, and fails the test unless looks follow that find
+// it. all says that one at everything is due, for what no event in the queue tells.
+func (r *rig) noticed(what string, all bool, do func() error) {
+	r.t.Helper()
+	if err := do(); err != nil {
+		r.t.Fatalf("%s: %v", what, err)
+	}
+	looks, full := r.follow()
+	for end := time.Now().Add(10 * time.Second); all && full == 0 && time.Now().Before(end); {
+		more, once := r.follow()
+		looks, full = looks+more, full+once
+	}
+	if looks == 0 || (full > 0) != all {
+		r.t.Errorf("%s: %d looks, %d of them at everything", what, looks, full)
+	}
+	if all {
+		// The table may have changed more than once, and be read only after the next step.
+		if err := r.d.remounted(true); err != nil {
+			r.t.Fatal(err)
+		}
+		r.follow()
+	}
+	r.complete()
+	if r.t.Failed() {
+		r.t.Fatalf("after: %s", what)
+	}
+}
+
 // complete fails the test unless a look at everything finds nothing that was not
 // known already.
 func (r *rig) complete() {
@@ -235,27 +278,82 @@ func needsRoot(t *testing.T) {
 // gets the image's name.
 func image(t *testing.T, size int64, mkfs ...string) string {
 	t.Helper()
+	dir, _ := mounted(t, makeImage(t, size, mkfs...), "loop")
+	return dir
+}
+
+// makeImage gives the name of a filesystem's image.
+func makeImage(t *testing.T, size int64, mkfs ...string) string {
+	t.Helper()
 	needsRoot(t)
-	base := t.TempDir()
-	file, dir := filepath.Join(base, "image"), filepath.Join(base, "mounted")
+	file := filepath.Join(t.TempDir(), "image")
 	f, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.Truncate(size), f.Close(), os.Mkdir(dir, 0o755)); err != nil {
+	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	for _, argv := range [][]string{append(mkfs, file), {"mount", "-o", "loop", file, dir}} {
-		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
+	command(t, append(mkfs, file)...)
+	return file
+}
+
+func command(t *testing.T, argv ...string) {
+	t.Helper()
+	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
+	}
+}
+
+// mounted mounts an image somewhere until unmount is called, or the test ends.
+func mounted(t *testing.T, file, options string) (dir string, unmount func()) {
+	t.Helper()
+	dir = t.TempDir()
+	t.Cleanup(func() { unmountBelow(t, dir) })
+	command(t, "mount", "-o", options, file, dir)
+	return dir, func() {
+		t.Helper()
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
+}
+
+// unmountBelow unmounts all that is mounted at a directory or below it, however it got
+// there.
+func unmountBelow(t *testing.T, dir string) {
+	t.Helper()
+	table, err := os.ReadFile(mountTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range slices.Backward(relevant(table, dir)) {
+		if within(m.at, dir) {
+			if err := syscall.Unmount(m.at, syscall.MNT_DETACH); err != nil && err != syscall.EINVAL {
+				t.Error(err)
+			}
 		}
-	})
+	}
+}
+
+// subvolume gives the directory of a btrfs subvolume, as distributions mount their
+// root: the top level is not mounted anywhere.
+func subvolume(t *testing.T) string {
+	t.Helper()
+	dir, _ := mounted(t, subvolumes(t), "loop,subvol=@")
 	return dir
+}
+
+// subvolumes gives the image of a btrfs with two subvolumes, one in the other.
+func subvolumes(t *testing.T) string {
+	t.Helper()
+	file := makeImage(t, 256<<20, "mkfs.btrfs", "-q")
+	top, unmount := mounted(t, file, "loop")
+	for _, name := range []string{"@", "@/other"} {
+		command(t, "btrfs", "subvolume", "create", filepath.Join(top, name))
+	}
+	unmount()
+	return file
 }
 
 // memory gives a directory on a filesystem in memory that has handles.
@@ -265,6 +363,9 @@ func memory(t *testing.T) string {
 	if err != nil {
 		t.Skipf("SKIPPED, NOT TESTED: no filesystem in memory: %v", err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		unmountBelow(t, dir)
+		_ = os.RemoveAll(dir)
+	})
 	return dir
 }

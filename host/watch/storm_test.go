@@ -55,6 +55,7 @@ func places() []filesystem {
 		{"ext4", func(t *testing.T) string { return image(t, 64<<20, "mkfs.ext4", "-q", "-F") }},
 		{"xfs", func(t *testing.T) string { return image(t, 320<<20, "mkfs.xfs", "-q") }},
 		{"btrfs", func(t *testing.T) string { return image(t, 256<<20, "mkfs.btrfs", "-q") }},
+		{"subvolume", subvolume},
 	}
 }
 
@@ -134,7 +135,7 @@ func (s *storm) run(steps int) {
 			s.open()
 		}
 		more, all := s.follow()
-		if looks += more; all > 0 {
+		if looks += more; all > 0 && !s.cross {
 			s.t.Errorf("%d looks at everything, and nothing was lost", all)
 		}
 		s.complete()

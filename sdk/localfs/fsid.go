@@ -10,7 +10,7 @@ import (
 
 // FS says what a filesystem is.
 type FS struct {
-	Type string // "ext4", or the magic number in hexadecimal
+	Type string // as the kernel's table of mounts has it, or the magic number in hexadecimal
 	ID   string // its UUID, or what statfs calls its id
 }
 
@@ -22,7 +22,7 @@ func (f FS) String() string { return f.Type + ":" + f.ID }
 // somebody else may change things.
 func (f FS) Local() bool {
 	switch f.Type {
-	case "ext4", "xfs", "btrfs", "tmpfs", "overlay", "f2fs", "bcachefs", "zfs":
+	case "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "f2fs", "bcachefs", "zfs":
 		return true
 	}
 	return false

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestNotices lets the program choose by what it notices changes: as root and as
@@ -85,6 +87,41 @@ func TestNoticesByName(t *testing.T) {
 		t.Error("it mirrors all the same")
 	}
 	h.stop(syscall.SIGTERM)
+}
+
+// TestNoticesAcrossMounts mirrors a tree that goes on in another filesystem, which comes
+// while the program runs and goes again: nothing keeps it from being unmounted.
+func TestNoticesAcrossMounts(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED, NOT TESTED: needs root")
+	}
+	pl := newPlace(t)
+	pl.write(t, "d/a", []byte("a"))
+	at := filepath.Join(pl.p, "d/m")
+	if err := os.Mkdir(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h := start(t, pl.command("run", "--state-dir", pl.state, "-c", pl.config(t, "driver \"file\" {\ncross_mounts = true\n}")), nil)
+	h.until("in sync", func() bool { return pl.inSync(t) && h.said(`msg="in sync"`) > 0 })
+	for round := range 2 {
+		if err := unix.Mount("tmpfs", at, "tmpfs", 0, "size=1m,mode=755"); err != nil {
+			t.Skipf("SKIPPED, NOT TESTED: nothing can be mounted here: %v", err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(at, unix.MNT_DETACH) })
+		for _, name := range []string{"f", "x/y/f", "x/y/f"} {
+			pl.write(t, "d/m/"+name, []byte(fmt.Sprint(name, round, h.said("in sync"))))
+			h.until("a change on the other filesystem", func() bool { return pl.inSync(t) })
+		}
+		// It is busy while it is listed, and not for longer.
+		h.until("unmounted", func() bool { return unix.Unmount(at, 0) == nil })
+		h.until("in sync without it", func() bool { return pl.inSync(t) })
+	}
+	if n := h.said("detector=fanotify"); n != 1 {
+		t.Errorf("said %d times what it hears by", n)
+	}
+	h.stop(syscall.SIGTERM)
+	pl.clean(t)
 }
 
 // giveAway gives a directory and what is in it to nobody.

@@ -60,10 +60,10 @@ func (m *Marker) rewrite() error {
 	m.journal.stale = false // collect what Moved puts meanwhile
 	head := header{epoch: m.epoch, ident: m.ident, index: m.index}
 	m.clock.reserved = max(m.clock.reserved, m.clock.last+reserveAhead)
-	reserved, swept := m.clock.reserved, m.swept
+	reserved, swept, point := m.clock.reserved, m.swept, m.point
 	m.mu.Unlock()
 
-	at, first := ref(1), true
+	at, first, last := ref(1), true, point.at == ""
 	err := m.journal.rewrite(head, func(b []byte) []byte {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -77,6 +77,9 @@ func (m *Marker) rewrite() error {
 			}
 			b = appendDir(b, m.tree, m.moves, at)
 			n.flags &^= flagDirty
+		}
+		if at == m.tree.used && !last {
+			b, last = appendPoint(b, point), true
 		}
 		return b
 	})

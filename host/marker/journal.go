@@ -68,7 +68,8 @@ func openJournal(dir string) (j *journal, state *loaded, why error, err error) {
 		return nil, nil, nil, errors.Join(fmt.Errorf("load the index: %w", err), f.Close())
 	}
 	// An older one is not appended to.
-	j.file, j.size, j.stale, j.urgent = f, state.size, state.head.older, state.head.older
+	older := state.head.version != fileVersion
+	j.file, j.size, j.stale, j.urgent = f, state.size, older, older
 	return j, state, nil, nil
 }
 

@@ -17,6 +17,7 @@ type loaded struct {
 	tree  *tree
 	moves moves
 	swept swept
+	point kept
 	size  int64 // of what is sound; what follows is to be cut off
 }
 
@@ -128,7 +129,7 @@ type fromPlace struct {
 
 func (in *replay) batch(b []byte) error {
 	for len(b) > 0 {
-		rec, rest, err := decodeRecord(b, in.out.head.older)
+		rec, rest, err := decodeRecord(b, in.out.head.version)
 		if err != nil {
 			return err
 		}
@@ -152,6 +153,8 @@ func (in *replay) batch(b []byte) error {
 			}
 		case recSwept:
 			in.out.swept = rec.swept
+		case recPoint:
+			in.out.point = rec.point
 		case recDir:
 			if err := in.dir(rec); err != nil {
 				return err

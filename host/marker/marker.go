@@ -32,7 +32,8 @@ type Marker struct {
 	closed bool
 	walker *walk // its buffers, from pass to pass
 	watch  func(ids []sdk.FileID, paths []sdk.Path)
-	// owed says that a pass through the whole tree was due and did not end well.
+	// owed says that a pass through the whole tree is due: none was made since the
+	// index was opened, or one did not end well.
 	owed bool
 
 	// mu guards what follows, and is never held while anything is waited for.
@@ -49,6 +50,8 @@ type Marker struct {
 	index   sdk.VolumeMark // what the native xtimes in the tree belong to
 	swept   swept
 	told    counted // by the last pass
+	point   kept    // a first pass may begin from it
+	until   kept    // told last, and the point once nothing is open
 
 	// Directories that every pass lists, those that the pass after the last one
 	// to find them did not find in their place (and which one that was), and those
@@ -116,7 +119,8 @@ func (m *Marker) Watched(f func(ids []sdk.FileID, paths []sdk.Path)) {
 func (m *Marker) take(state *loaded) {
 	m.epoch, m.ident, m.index = state.head.epoch, state.head.ident, state.head.index
 	m.forgetAll()
-	m.tree, m.moves, m.swept = state.tree, state.moves, state.swept
+	m.tree, m.moves, m.swept, m.point = state.tree, state.moves, state.swept, state.point
+	m.links.filled = m.point.at != "" // it is kept while there are none
 	m.clock.last, m.clock.reserved = state.clock, state.clock
 	for r, n := range m.tree.all() {
 		switch {
@@ -135,6 +139,7 @@ func (m *Marker) forgetAll() {
 	m.pending, m.missing, m.ghosts = map[ref]struct{}{}, map[ref]uint32{}, map[ref]struct{}{}
 	m.stamped, m.rehung = nil, nil
 	m.swept, m.told, m.settling = swept{}, counted{}, false
+	m.point, m.until, m.owed = kept{}, kept{}, true
 }
 
 // restart begins a new epoch for a tree.

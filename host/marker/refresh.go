@@ -137,6 +137,7 @@ func (m *Marker) complete(w *walk) {
 		w.pass.Native = root.native
 	}
 	w.pass.Swept, w.pass.NamesKnown = w.full, m.links.filled
+	m.keep(w)
 }
 
 // count adds up what the directories of the tree held when they were last

@@ -101,6 +101,9 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	if p.full {
 		return
 	}
+	if p.resume {
+		m.since()
+	}
 	for _, id := range p.dirs {
 		if r, ok := m.tree.byID[id]; ok && !m.tree.at(r).is(flagGhost) {
 			m.pending[r] = struct{}{}

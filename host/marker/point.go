@@ -1,0 +1,92 @@
+package marker
+
+// MaxPoint is the most bytes of a Point.
+const MaxPoint = 256
+
+// Point is a place in the history of a filesystem that can tell what changed since,
+// as a detector writes it down. Nobody else reads it. None is empty.
+type Point string
+
+// kept is a point with what the index knew when it was taken.
+type kept struct {
+	at Point
+	// floor is the last value of the clock that was given out before. What was
+	// stamped later may be what a listing showed that the filesystem lost since,
+	// in a power cut, without telling.
+	floor uint64
+}
+
+// Point gives the point that a first pass may begin from: for all that changed
+// since, see [Hint.Since], it need not look at all of the tree. It is empty if there
+// is none.
+func (m *Marker) Point() Point {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.point.at
+}
+
+// expect notes the point of a hint, to be kept when nothing is open.
+func (m *Marker) expect(at Point) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case at == "" || at == m.until.at:
+	case at == m.point.at:
+		m.until = m.point
+	case len(at) > MaxPoint:
+		m.log.Warn("a point in the history of the primary is too long to be kept", "bytes", len(at))
+	default:
+		m.until = kept{at, m.clock.last}
+	}
+}
+
+// keep keeps the point that was told last, if a pass that came to its end left nothing
+// open: each directory whose stamp is not of later is known as it was at that point,
+// or is one that every pass lists, after a restart too.
+func (m *Marker) keep(w *walk) {
+	if m.until.at == "" || m.until == m.point || w.native || !m.settled(w) {
+		return
+	}
+	first := m.point.at == "" // a later one may wait for a change: that before it will do
+	m.point = m.until
+	m.journal.put(first, func(b []byte) []byte { return appendPoint(b, m.point) })
+}
+
+// settled reports whether a restart would know all that the marker does. Below a
+// directory that could not be listed nothing is sure, and what is missing may be
+// anywhere.
+func (m *Marker) settled(w *walk) bool {
+	if m.owed || !m.links.filled || len(m.links.byID) > 0 || len(m.links.doubts) > 0 || len(m.missing) > 0 || len(w.shelf) > 0 {
+		return false
+	}
+	for r := range m.pending {
+		if n := m.tree.at(r); n.own == 0 || !n.is(flagsPending) || n.is(flagHole|flagUnlisted) {
+			return false
+		}
+	}
+	return true
+}
+
+// since adds the directories to those that the next pass lists whose stamps are
+// not older than the point.
+func (m *Marker) since() {
+	for r, n := range m.tree.all() {
+		if n.own > m.point.floor && !n.is(flagGhost) {
+			m.pending[r] = struct{}{}
+		}
+	}
+}
+
+// left has a directory listed from which another one moved, where a pass with that
+// tick did not yet find that out. Should the filesystem lose the move, and the pass
+// not come to its end, nothing else would lead to what is in it again.
+func (m *Marker) left(dir ref, tick uint64) {
+	if dir == 0 || m.point.at == "" {
+		return
+	}
+	if n := m.tree.at(dir); n.own != tick {
+		n.flags |= flagAgain
+		m.pending[dir] = struct{}{}
+		m.record(dir, true)
+	}
+}

@@ -99,8 +99,8 @@ func (j *journal) take() [][]byte {
 	return out
 }
 
-// spoil says that a write went wrong: the next commit writes the file anew.
-func (j *journal) spoil() {
+// renew has the next commit write the file anew, as after a write that went wrong.
+func (j *journal) renew() {
 	j.take()
 	j.stale, j.urgent = true, true
 }

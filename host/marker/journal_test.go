@@ -195,7 +195,7 @@ func FuzzLoad(f *testing.F) {
 	b := tr.add(sdk.FileID{Ino: 3}, place{a, "b"})
 	batch := appendClock(make([]byte, batchHead), 77)
 	for _, r := range []ref{tr.root, a, b} {
-		batch = appendDir(batch, tr, moves{b: {from: place{tr.root, "x"}}}, r)
+		batch = appendDir(batch, tr, moves{b: {from: place{tr.root, "x"}}}, r, false)
 	}
 	sealBatch(batch)
 	head.snap = int64(len(head.encode()) + len(batch))

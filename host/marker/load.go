@@ -18,7 +18,8 @@ type loaded struct {
 	moves moves
 	swept swept
 	point kept
-	size  int64 // of what is sound; what follows is to be cut off
+	names map[ref]*linkBatch // of files with several, by directory
+	size  int64              // of what is sound; what follows is to be cut off
 }
 
 // load reads an index. An error that wraps errDamaged says that nothing in it
@@ -30,8 +31,9 @@ func load(src io.Reader) (*loaded, error) {
 		return nil, err
 	}
 	in := replay{
-		out:  &loaded{head: head, tree: newTree(), moves: moves{}, size: size},
-		from: make(map[ref]fromPlace),
+		out:    &loaded{head: head, tree: newTree(), moves: moves{}, size: size, names: map[ref]*linkBatch{}},
+		from:   make(map[ref]fromPlace),
+		staged: make(map[sdk.FileID]*linkBatch),
 	}
 	var batch []byte
 	for {
@@ -119,6 +121,9 @@ func followed(b []byte) bool {
 type replay struct {
 	out  *loaded
 	from map[ref]fromPlace
+	// staged are names whose directory's record is still to come, as it is not if
+	// a crash came between them.
+	staged map[sdk.FileID]*linkBatch
 }
 
 // fromPlace is a place whose directory is not looked up yet.
@@ -144,6 +149,7 @@ func (in *replay) batch(b []byte) error {
 				n := in.out.tree.at(r)
 				*n = node{id: n.id, flags: flagUnknown | flagGhost}
 				delete(in.from, r)
+				delete(in.out.names, r)
 			}
 		case recNative:
 			if r, ok := in.out.tree.byID[rec.id]; ok {
@@ -155,6 +161,10 @@ func (in *replay) batch(b []byte) error {
 			in.out.swept = rec.swept
 		case recPoint:
 			in.out.point = rec.point
+		case recNames:
+			if err := in.stage(rec); err != nil {
+				return err
+			}
 		case recDir:
 			if err := in.dir(rec); err != nil {
 				return err
@@ -162,6 +172,18 @@ func (in *replay) batch(b []byte) error {
 		}
 	}
 	return nil
+}
+
+func (in *replay) stage(rec record) error {
+	if rec.first {
+		in.staged[rec.id] = rec.names
+		return nil
+	}
+	b := in.staged[rec.id]
+	if b == nil {
+		return fmt.Errorf("names without a beginning")
+	}
+	return b.join(rec.names)
 }
 
 func (in *replay) dir(rec record) error {
@@ -179,8 +201,15 @@ func (in *replay) dir(rec record) error {
 	}
 	*t.at(r) = node{id: rec.id, own: rec.own, digest: rec.digest, name: rec.name,
 		bytes: rec.counts.bytes, entries: rec.counts.entries, native: rec.native,
-		parent: parent, flags: rec.flags &^ flagMoved}
+		parent: parent, flags: rec.flags &^ (flagMoved | flagNamed)}
 	delete(in.from, r)
+	delete(in.out.names, r)
+	if rec.flags&flagNamed != 0 {
+		if in.out.names[r] = in.staged[rec.id]; in.out.names[r] == nil {
+			return fmt.Errorf("directory %q without its names", rec.name)
+		}
+	}
+	delete(in.staged, rec.id)
 	if rec.flags&flagMoved != 0 {
 		in.from[r] = fromPlace{rec.fromParent, rec.fromName}
 	}
@@ -203,6 +232,11 @@ func (in *replay) finish() {
 	t.settle()
 	for _, n := range t.all() {
 		in.out.clock = max(in.out.clock, n.own)
+	}
+	for r := range in.out.names {
+		if n := t.at(r); n.id.IsZero() || n.is(flagGhost) {
+			delete(in.out.names, r)
+		}
 	}
 	for r, from := range in.from {
 		parent, ok := t.byID[from.parent]

@@ -120,7 +120,9 @@ func (m *Marker) take(state *loaded) {
 	m.epoch, m.ident, m.index = state.head.epoch, state.head.ident, state.head.index
 	m.forgetAll()
 	m.tree, m.moves, m.swept, m.point = state.tree, state.moves, state.swept, state.point
-	m.links.filled = m.point.at != "" // it is kept while there are none
+	if m.point.at != "" {
+		m.links.load(state.names)
+	}
 	m.clock.last, m.clock.reserved = state.clock, state.clock
 	for r, n := range m.tree.all() {
 		switch {
@@ -198,8 +200,25 @@ func (m *Marker) record(r ref, urgent bool) {
 	if n.own == 0 {
 		return
 	}
-	m.journal.put(urgent, func(b []byte) []byte { return appendDir(b, m.tree, m.moves, r) })
+	at := m.namesOf(r)
+	named := at != 0
+	for at != 0 && !m.journal.stale {
+		m.journal.put(urgent, func(b []byte) []byte {
+			b, at = m.links.appendNames(b, n.id, r, at)
+			return b
+		})
+	}
+	m.journal.put(urgent, func(b []byte) []byte { return appendDir(b, m.tree, m.moves, r, named) })
 	n.flags &^= flagDirty
+}
+
+// namesOf gives the first of a directory's names that belong into the index: a start
+// has a use for them if there is a point that it may begin from.
+func (m *Marker) namesOf(r ref) uint32 {
+	if m.point.at == "" {
+		return 0
+	}
+	return m.links.dirs[r]
 }
 
 // Close writes what is left to write and ends all use; it waits for a pass that

@@ -69,6 +69,5 @@ func (m *Marker) begun(index sdk.VolumeMark) {
 		n.flags &^= flagNative
 	}
 	m.index, m.point, m.until = index, kept{}, kept{}
-	m.journal.take()
-	m.journal.stale, m.journal.urgent = true, true
+	m.journal.renew()
 }

@@ -47,16 +47,20 @@ func (m *Marker) keep(w *walk) {
 	if m.until.at == "" || m.until == m.point || w.native || !m.settled(w) {
 		return
 	}
-	first := m.point.at == "" // a later one may wait for a change: that before it will do
-	m.point = m.until
-	m.journal.put(first, func(b []byte) []byte { return appendPoint(b, m.point) })
+	first := m.point.at == ""
+	if m.point = m.until; first {
+		m.journal.renew() // with the names of files that have several
+		return
+	}
+	// It may wait for a change: the one before will do.
+	m.journal.put(false, func(b []byte) []byte { return appendPoint(b, m.point) })
 }
 
 // settled reports whether a restart would know all that the marker does. Below a
 // directory that could not be listed nothing is sure, and what is missing may be
 // anywhere.
 func (m *Marker) settled(w *walk) bool {
-	if m.owed || !m.links.filled || len(m.links.byID) > 0 || len(m.links.doubts) > 0 || len(m.missing) > 0 || len(w.shelf) > 0 {
+	if m.owed || !m.links.filled || w.waits || len(m.links.doubts) > 0 || len(m.missing) > 0 || len(w.shelf) > 0 {
 		return false
 	}
 	for r := range m.pending {

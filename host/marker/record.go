@@ -11,11 +11,16 @@ import (
 const (
 	recClock  = 'C' // high-water mark of the clock: 8 bytes
 	recDir    = 'D' // a directory as it is now, with stamp and digest as one
+	recNames  = 'L' // names in a directory of files with several, right before its record
 	recNative = 'N' // the native xtime of a directory, written once all below it is
 	recSwept  = 'S' // what the last pass through the whole tree found
 	recForget = 'F' // a directory that is no more: its identity
 	recPoint  = 'P' // a point, after all that it stands for
 )
+
+// flagNamed says of a directory's record that names precede it. It is in the journal
+// alone, where flagDirty never is.
+const flagNamed = flagDirty
 
 // record is one decoded record. Its names are copies.
 type record struct {
@@ -31,6 +36,8 @@ type record struct {
 	counts counts
 	swept  swept
 	point  kept
+	names  *linkBatch
+	first  bool // names of a directory begin with these
 	// With flagMoved, the place where the secondary has it.
 	fromParent sdk.FileID
 	fromName   string
@@ -76,10 +83,13 @@ func appendPoint(b []byte, p kept) []byte {
 	return append(b, p.at...)
 }
 
-// appendDir appends the node as it is now.
-func appendDir(b []byte, t *tree, m moves, r ref) []byte {
+// appendDir appends the node as it is now, after its names if it has some.
+func appendDir(b []byte, t *tree, m moves, r ref, named bool) []byte {
 	n := t.at(r)
 	kept := n.flags & (flagsKept &^ flagMoved)
+	if named {
+		kept |= flagNamed
+	}
 	p := m[r]
 	if p != nil {
 		kept |= flagMoved
@@ -134,6 +144,8 @@ func decodeRecord(b []byte, version uint32) (rec record, rest []byte, err error)
 		if rec.flags&flagMoved != 0 {
 			rec.fromParent, rec.fromName = d.id(), d.name()
 		}
+	case recNames:
+		d.names(&rec)
 	case recNative:
 		rec.id, rec.native = d.id(), d.native()
 	case recSwept:
@@ -165,10 +177,13 @@ func (rec *record) validate() error {
 	if rec.id.IsZero() {
 		return fmt.Errorf("record of kind %q without an identity", rec.kind)
 	}
-	if rec.kind == recForget || rec.kind == recNative {
+	switch rec.kind {
+	case recForget, recNative:
 		return nil
+	case recNames:
+		return rec.names.validate()
 	}
-	if rec.flags&^flagsKept != 0 {
+	if rec.flags&^(flagsKept|flagNamed) != 0 {
 		return fmt.Errorf("record with flags %#x", rec.flags)
 	}
 	if err := validPlace(rec.parent, rec.name); err != nil {

@@ -104,7 +104,7 @@ func (m *Marker) complete(w *walk) {
 	}
 	if w.full {
 		m.owed, m.whole = false, w.seen
-		m.links.settle(w.young, !w.native, func(dir ref) { m.pending[dir] = struct{}{} })
+		w.waits = m.links.settle(w.young, !w.native, func(dir ref) { m.pending[dir] = struct{}{} })
 		now := swept{linked: m.links.bytes}
 		if now != m.swept {
 			m.swept = now

@@ -101,7 +101,7 @@ func (w *walk) find(e *sdk.Entry) {
 			}
 			return
 		}
-		m.left(n.parent, w.tick)
+		w.left(r, parent)
 		m.moves.relocate(m.tree, r, place{parent, strings.Clone(e.Name)})
 		m.rehung = append(m.rehung, r)
 	}

@@ -143,6 +143,9 @@ func (in *replay) batch(b []byte) error {
 		case recClock:
 			in.out.clock = rec.clock
 		case recForget:
+			if rec.id == in.out.head.ident.Root {
+				return fmt.Errorf("the root is forgotten")
+			}
 			if r, ok := in.out.tree.byID[rec.id]; ok {
 				// Children that still name it are moved by a later record, or
 				// gone as well.

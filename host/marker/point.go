@@ -72,25 +72,30 @@ func (m *Marker) settled(w *walk) bool {
 }
 
 // since adds the directories to those that the next pass lists whose stamps are
-// not older than the point.
+// not older than the point. They are stamped once more, be they what they were: what
+// was copied of them may be newer than their listing, and lost as well.
 func (m *Marker) since() {
 	for r, n := range m.tree.all() {
 		if n.own > m.point.floor && !n.is(flagGhost) {
+			n.flags |= flagUnknown
 			m.pending[r] = struct{}{}
 		}
 	}
 }
 
-// left has a directory listed from which another one moved, where a pass with that
-// tick did not yet find that out. Should the filesystem lose the move, and the pass
-// not come to its end, nothing else would lead to what is in it again.
-func (m *Marker) left(dir ref, tick uint64) {
-	if dir == 0 || m.point.at == "" {
+// left has the directory listed that r moves out of into another one, if it was not
+// yet without it. Should the filesystem lose the move, and the pass not come to its
+// end, nothing else would lead to r again.
+func (w *walk) left(r, to ref) {
+	m := w.m
+	from := m.tree.at(r).parent
+	if from == 0 || from == to || m.point.at == "" {
 		return
 	}
-	if n := m.tree.at(dir); n.own != tick {
+	if n := m.tree.at(from); n.own != w.tick && !n.is(flagGhost) {
 		n.flags |= flagAgain
-		m.pending[dir] = struct{}{}
-		m.record(dir, true)
+		m.pending[from] = struct{}{}
+		m.record(from, true)
+		w.due(from)
 	}
 }

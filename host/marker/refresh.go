@@ -75,6 +75,7 @@ func (m *Marker) finish(w *walk, complete bool) error {
 		m.complete(w)
 	} else {
 		w.interrupted()
+		m.told = m.count()
 	}
 	m.mu.Unlock()
 	if err := m.commit(); err != nil {

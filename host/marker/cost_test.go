@@ -82,3 +82,37 @@ func (g *gatherer) BeginDir(_ int, self *sdk.Entry) error { return g.Entry(self)
 func (g *gatherer) Entry(e *sdk.Entry) error { g.rows = append(g.rows, *e); return nil }
 
 func (g *gatherer) EndDir(int, *sdk.Error) error { return nil }
+
+// A start from a point costs what changed since, whatever the size of the tree.
+func TestResumeCost(t *testing.T) {
+	for _, size := range []int{300, 3000} {
+		r := resumed(t, size)
+		for i := range 10 {
+			r.fs.write(sdk.Path(fmt.Sprintf("d%02d/e00/f%d/file", i, i)))
+		}
+		r.fs.mkdirAll("d20/new/deep")
+		r.fs.rename("d21/e00", "d22/moved")
+		r.fs.pass()
+		for _, seen := range []bool{false, true} { // by the process before
+			before := known(r)
+			p := r.resume()
+			if p.Swept || r.fs.listed > 20 || r.m.Point() != r.teller.point() {
+				t.Errorf("%d directories, seen %v: %d listed, %+v", size, seen, r.fs.listed, p)
+			}
+			for _, dir := range []sdk.Path{"d05/e00/f5", "d20", "d21", "d22", sdk.Root} {
+				if id := r.fs.id(dir); before[id] == known(r)[id] {
+					t.Errorf("%d directories, seen %v: %s has the xtime that it had", size, seen, dir)
+				}
+			}
+		}
+		// And then all of it is known as it was.
+		r.quiet()
+		r.pin()
+		r.m.Close()
+		r.open()
+		r.fs.listed = 0
+		if p := r.lookAt(r.sinceThen()); p.Changed || r.fs.listed != 0 {
+			t.Errorf("nothing changed: %d listed, %+v", r.fs.listed, p)
+		}
+	}
+}

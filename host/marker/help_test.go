@@ -122,10 +122,14 @@ func (r *rig) try(hint Hint) (Pass, error) {
 	r.wall = r.wall.Add(time.Second)
 	r.hint, r.seen = hint, r.fs.ops
 	holes := maps.Clone(r.fs.holes)
+	resumes, log, epoch := hint.Since != "" && hint.Since == r.m.Point() && !hint.All, r.log.Len(), r.m.epoch
 	r.fs.passes++
 	p, err := r.m.Refresh(r.t.Context(), r.fs, hint)
 	if p.Swept && err == nil {
 		maps.DeleteFunc(r.fs.holes, func(id sdk.FileID, _ bool) bool { return holes[id] })
+	}
+	if resumes && p.Swept && epoch == r.m.epoch && !bytes.Contains(r.log.Bytes()[log:], []byte("a look at all of the primary is needed")) {
+		r.t.Error("a start from the point went through the whole tree")
 	}
 	checkTree(r.t, r.m)
 	return p, err

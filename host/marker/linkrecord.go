@@ -29,11 +29,7 @@ func (t *linkTable) appendNames(b []byte, id sdk.FileID, dir ref, at uint32) ([]
 	for ; at != 0 && len(b) < count+namesChunk; n++ {
 		name := &t.names[at]
 		f := &t.files[name.file]
-		when := f.when
-		if name.version != f.version {
-			when = sdk.Time{} // the directory did not find it so yet
-		}
-		b = appendTime(appendID(b, f.id), when)
+		b = appendTime(appendID(b, f.id), f.when)
 		b = binary.LittleEndian.AppendUint64(b, uint64(f.size))
 		b = binary.LittleEndian.AppendUint32(b, f.nlink)
 		b = append(b, byte(len(name.name)))

@@ -212,8 +212,8 @@ func (t *linkTable) forget(dir ref) {
 // gone before it came to them: again is called for the directories of the others. And
 // with aware, where a new name is told of by its directory alone, those of a file that
 // also changed after young are waited for: the name that was found may have been made
-// behind the listing of the others. It reports whether any are.
-func (t *linkTable) settle(young sdk.Time, aware bool, again func(dir ref)) (waits bool) {
+// behind the listing of the others.
+func (t *linkTable) settle(young sdk.Time, aware bool, again func(dir ref)) {
 	t.filled = true
 	for i := range t.files {
 		f := &t.files[i]
@@ -222,13 +222,11 @@ func (t *linkTable) settle(young sdk.Time, aware bool, again func(dir ref)) (wai
 				again(t.names[n].dir)
 			}
 			if aware && f.when.Compare(young) > 0 {
-				waits = true
 				continue
 			}
 		}
 		f.outside = uint32(max(int64(f.nlink)-int64(f.known), 0))
 	}
-	return waits
 }
 
 // load takes the names that an index kept with a point. Those that are not among them

@@ -152,7 +152,6 @@ func (in *replay) batch(b []byte) error {
 				n := in.out.tree.at(r)
 				*n = node{id: n.id, flags: flagUnknown | flagGhost}
 				delete(in.from, r)
-				delete(in.out.names, r)
 			}
 		case recNative:
 			if r, ok := in.out.tree.byID[rec.id]; ok {
@@ -193,6 +192,9 @@ func (in *replay) dir(rec record) error {
 	isRoot := rec.id == in.out.head.ident.Root
 	if isRoot != rec.parent.IsZero() {
 		return fmt.Errorf("directory %q is no root", rec.name)
+	}
+	if isRoot && rec.flags&flagGhost != 0 {
+		return fmt.Errorf("the root is gone")
 	}
 	t := in.out.tree
 	r := in.node(rec.id)

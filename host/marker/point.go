@@ -43,8 +43,8 @@ func (m *Marker) expect(at Point) {
 // keep keeps the point that was told last, if a pass that came to its end left nothing
 // open: each directory whose stamp is not of later is known as it was at that point,
 // or is one that every pass lists, after a restart too.
-func (m *Marker) keep(w *walk) {
-	if m.until.at == "" || m.until == m.point || w.native || !m.settled(w) {
+func (m *Marker) keep() {
+	if m.until.at == "" || m.until == m.point || !m.settled() {
 		return
 	}
 	first := m.point.at == ""
@@ -56,19 +56,15 @@ func (m *Marker) keep(w *walk) {
 	m.journal.put(false, func(b []byte) []byte { return appendPoint(b, m.point) })
 }
 
-// settled reports whether a restart would know all that the marker does. Below a
-// directory that could not be listed nothing is sure, and what is missing may be
-// anywhere.
-func (m *Marker) settled(w *walk) bool {
-	if m.owed || !m.links.filled || w.waits || len(m.links.doubts) > 0 || len(m.missing) > 0 || len(w.shelf) > 0 {
-		return false
-	}
+// settled reports whether a restart would know what is to be listed. What is below a
+// directory that is missing, or could not be listed, was not looked at.
+func (m *Marker) settled() bool {
 	for r := range m.pending {
-		if n := m.tree.at(r); n.own == 0 || !n.is(flagsPending) || n.is(flagHole|flagUnlisted) {
+		if n := m.tree.at(r); !n.is(flagsPending) || n.is(flagHole|flagUnlisted) {
 			return false
 		}
 	}
-	return true
+	return len(m.missing) == 0
 }
 
 // since adds the directories to those that the next pass lists whose stamps are

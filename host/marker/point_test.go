@@ -36,12 +36,19 @@ func TestPoint(t *testing.T) {
 	}
 	// What changed later is listed again, whatever is told.
 	r.fs.write("d00/e00/f0/file")
+	r.fs.pass()
 	dir := r.fs.id("d00/e00/f0")
 	r.lookAt(Hint{Dirs: []sdk.FileID{dir}})
 	r.crash()
+	r.lookAt(Hint{All: true, Until: "one"}) // told again, which is nothing new
+	r.m.Close()
+	r.open()
 	r.fs.listed = 0
-	if p := r.lookAt(Hint{Since: "one", Until: "one"}); p.Swept || r.fs.listed != 1 {
+	if p := r.lookAt(Hint{Since: "one"}); p.Swept || r.fs.listed != 1 {
 		t.Errorf("%d listed, %+v", r.fs.listed, p)
+	}
+	if p := r.lookAt(Hint{Since: "zero"}); !p.Swept {
+		t.Errorf("since another point: %+v", p)
 	}
 	r.crash()
 	r.fs.listed = 0
@@ -134,7 +141,9 @@ func TestNamesLiveOn(t *testing.T) {
 	r.quiet()
 	r.quiet()
 	r.pin()
-	r.resume()
+	if p := r.resume(); p.Swept {
+		t.Errorf("pass: %+v", p)
+	}
 	r.fs.pass()
 	r.fs.write("d04/e00/f4/file")
 	if p := r.look(); p.Swept {
@@ -146,14 +155,15 @@ func TestNamesLiveOn(t *testing.T) {
 func TestManyNamesLiveOn(t *testing.T) {
 	r := newRigTold(t, points)
 	r.fs.mkdir("a")
+	r.fs.mkdir("b")
 	r.fs.create("f")
-	for i := range 700 {
-		r.fs.link("f", sdk.Path(fmt.Sprintf("a/%0250d", i)))
+	for i := range 1400 {
+		r.fs.link("f", sdk.Path(fmt.Sprintf("%c/%0250d", 'a'+i%2, i)))
 	}
 	r.quiet()
 	r.pin()
 	names := r.m.Links(r.fs.id("f"))
-	if len(names) != 701 {
+	if len(names) != 1401 {
 		t.Fatalf("%d names", len(names))
 	}
 	r.resume()
@@ -169,8 +179,10 @@ func TestManyNamesLiveOn(t *testing.T) {
 	}
 	for cut := len(whole); cut > snap; cut -= 1 + cut%20_000 {
 		r.setIndex(whole[:cut])
-		r.resume()
-		r.expect("names", names, r.m.Links(r.fs.id("f")))
+		for range 2 { // what is appended comes behind what was cut
+			r.resume()
+			r.expect("names", names, r.m.Links(r.fs.id("f")))
+		}
 	}
 }
 
@@ -258,25 +270,38 @@ func TestLostMove(t *testing.T) {
 // While something is open that only memory knows, or below what could not be listed,
 // the earlier point stays.
 func TestPointStays(t *testing.T) {
-	for what, c := range map[string]struct{ open, end func(*rig) }{
+	for what, c := range map[string]struct {
+		open, end func(*rig)
+		all       bool
+	}{
 		"not listed": {
-			func(r *rig) {
+			open: func(r *rig) {
 				r.fs.must("d02").fail = &sdk.Error{Kind: sdk.KindPermission, Op: "list"}
 				r.fs.chmod("d02", 0o700)
-			}, func(r *rig) { r.fs.must("d02").fail = nil }},
+			},
+			end: func(r *rig) { r.fs.must("d02").fail = nil }},
 		"missing": {
-			func(r *rig) { r.fs.leave("d03/e00") },
-			func(r *rig) { r.fs.chmod("d01", 0o700) }},
+			open: func(r *rig) { r.fs.leave("d03/e00") },
+			end:  func(r *rig) { r.fs.chmod("d01", 0o700) }},
 		"broken off": {
-			func(r *rig) {
+			open: func(r *rig) {
 				r.fs.chmod("d04", 0o700)
 				r.fs.broken = &sdk.Error{Kind: sdk.KindGone, Op: "scan"}
-			}, func(r *rig) { r.fs.broken = nil }},
+			},
+			end: func(r *rig) { r.fs.broken = nil }},
+		"names waited for": {
+			all: true,
+			open: func(r *rig) {
+				r.fs.must("d06/e00/f6/file").entry.Nlink++
+				r.fs.write("d06/e00/f6/file")
+			},
+			end: func(*rig) {}},
 		"gone before it was listed": {
-			func(r *rig) {
+			open: func(r *rig) {
 				r.fs.mkdirAll("d05/new")
 				r.behind("d05/new", func() { r.fs.remove("d05/new") })
-			}, func(*rig) {}},
+			},
+			end: func(*rig) {}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			r := resumed(t, 50)
@@ -284,7 +309,7 @@ func TestPointStays(t *testing.T) {
 			was := r.m.Point()
 			c.open(r)
 			r.fs.pass()
-			hint := Hint{Dirs: r.fs.since(r.teller.last), Until: "later"}
+			hint := Hint{All: c.all, Dirs: r.fs.since(r.teller.last), Until: "later"}
 			_, _ = r.try(hint)
 			r.expect("point", was, r.m.Point())
 			r.crash()
@@ -322,6 +347,30 @@ func TestResumeBreaksOff(t *testing.T) {
 	}
 	if got := changed(before, r.xtimes()); !got["d02/e00/f2"] || !got["d03/e00/f3"] {
 		t.Errorf("changed: %v", got)
+	}
+}
+
+// A point that is told again after a pass that broke off is as old as it was.
+func TestPointToldTwice(t *testing.T) {
+	r := resumed(t, 50)
+	r.fs.write("d02/e00/f2/file")
+	r.fs.write("d03/e00/f3/file")
+	r.fs.pass()
+	hint := Hint{Dirs: []sdk.FileID{r.fs.id("d02/e00/f2"), r.fs.id("d03/e00/f3")}, Until: "later"}
+	var listed []sdk.FileID
+	r.fs.onList = func(p sdk.Path) {
+		if listed = append(listed, r.fs.id(p)); len(listed) > 1 {
+			r.fs.broken = &sdk.Error{Kind: sdk.KindGone, Op: "scan"}
+		}
+	}
+	if _, err := r.try(hint); err == nil {
+		t.Fatal("no error")
+	}
+	r.fs.onList, r.fs.broken = nil, nil
+	r.lookAt(hint)
+	r.expect("point", Point("later"), r.m.Point())
+	if again := r.stampedSince(); !again[listed[0]] {
+		t.Errorf("stamped since: %v, listed: %v", again, listed)
 	}
 }
 
@@ -373,4 +422,17 @@ func TestPointGoes(t *testing.T) {
 	if got := r.m.Point(); len(got) > MaxPoint || !strings.Contains(r.log.String(), "too long") {
 		t.Errorf("point %q, log %s", got, &r.log)
 	}
+}
+
+// A source with native xtimes has no use for points.
+func TestNativeHasNoPoint(t *testing.T) {
+	r := resumed(t, 20)
+	r.told = native
+	r.fs.natively()
+	r.lookAt(Hint{All: true, Until: "later"})
+	r.fs.mark("d01")
+	r.lookAt(Hint{All: true, Until: "last"})
+	r.expect("point", Point(""), r.m.Point())
+	r.crash()
+	r.expect("point after a crash", Point(""), r.m.Point())
 }

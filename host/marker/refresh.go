@@ -105,7 +105,7 @@ func (m *Marker) complete(w *walk) {
 	}
 	if w.full {
 		m.owed, m.whole = false, w.seen
-		w.waits = m.links.settle(w.young, !w.native, func(dir ref) { m.pending[dir] = struct{}{} })
+		m.links.settle(w.young, !w.native, func(dir ref) { m.pending[dir] = struct{}{} })
 		now := swept{linked: m.links.bytes}
 		if now != m.swept {
 			m.swept = now
@@ -138,7 +138,7 @@ func (m *Marker) complete(w *walk) {
 		w.pass.Native = root.native
 	}
 	w.pass.Swept, w.pass.NamesKnown = w.full, m.links.filled
-	m.keep(w)
+	m.keep()
 }
 
 // count adds up what the directories of the tree held when they were last

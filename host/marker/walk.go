@@ -38,7 +38,6 @@ type walk struct {
 	natives []nativeRead
 	single  int64                   // bytes in files with one name
 	short   map[sdk.FileID]struct{} // files with names that are not known
-	waits   bool                    // names may have been made behind the pass
 	widen   string                  // why all of the tree is to be looked at
 	mourned map[ref]bool            // missing directories that mourn saw to
 	broken  map[ref]bool            // directories whose listing broke off
@@ -91,19 +90,19 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	w.stack, w.later, w.shelf = w.stack[:0], w.later[:0], w.shelf[:0]
 	w.natives = w.natives[:0]
 	clear(w.short)
-	w.single, w.waits, w.widen = 0, false, ""
+	w.single, w.widen = 0, ""
 	clear(w.mourned)
 	clear(w.broken)
 	w.dirs, w.ended = w.dirs[:0], 0
 	m.tree.at(m.tree.root).seen = w.seen
+	if p.resume {
+		m.since()
+	}
 	if p.full || p.root {
 		w.stack = append(w.stack, m.tree.root)
 	}
 	if p.full {
 		return
-	}
-	if p.resume {
-		m.since()
 	}
 	for _, id := range p.dirs {
 		if r, ok := m.tree.byID[id]; ok && !m.tree.at(r).is(flagGhost) {

@@ -236,3 +236,46 @@ func TestGoneBeforeItWasListed(t *testing.T) {
 		t.Errorf("flags %b", r.m.tree.at(a).flags)
 	}
 }
+
+// A further name of a file that is made during a pass through the whole tree,
+// where that was already, is found all the same.
+func TestNameMadeBehindThePass(t *testing.T) {
+	r := newRigTold(t, names)
+	for _, p := range []sdk.Path{"a", "b", "c"} {
+		r.fs.mkdir(p)
+		r.fs.create(p.Join("file"))
+	}
+	r.quiet()
+	var seen []sdk.Path // directories that are listed, in order
+	r.fs.onList = func(p sdk.Path) { seen = append(seen, p) }
+	r.fs.pass()
+	r.lookAt(Hint{All: true})
+	first, last := seen[1], seen[len(seen)-1] // the root is before them
+	made := false
+	r.fs.onList = func(p sdk.Path) {
+		if p == last && !made {
+			made = true
+			r.fs.link(first.Join("file"), last.Join("more"))
+		}
+	}
+	r.lookAt(Hint{All: true})
+	clear(r.fs.dirty) // what told of the link told of the directory of its new name
+	r.fs.dirty[r.fs.id(last)] = true
+	r.fs.onList = nil
+	r.quiet()
+	if got := r.m.Links(r.fs.must(first.Join("file")).entry.ID); len(got) != 2 {
+		t.Errorf("the names known are %q", got)
+	}
+	before := r.xtimes()
+	r.sweep()
+	r.expect("xtimes", before, r.xtimes())
+	// A name outside of the tree is not looked for again and again.
+	r.fs.must("c/file").entry.Nlink++
+	r.fs.write("c/file")
+	r.quiet()
+	r.fs.pass()
+	r.fs.write("c/file")
+	if p := r.look(); p.Swept {
+		t.Error("a name outside of the tree leads to a look at everything each time")
+	}
+}

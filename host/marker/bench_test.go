@@ -3,10 +3,13 @@ package marker
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
@@ -89,25 +92,90 @@ func BenchmarkPass(b *testing.B) {
 	b.ReportMetric(float64(held)/dirs, "heap-B/dir")
 }
 
-// BenchmarkLoad is the start with an index of 100,000 directories.
-func BenchmarkLoad(b *testing.B) {
-	src, dir := newBulk(b, 100_000, 0), b.TempDir()
-	m, err := Open(dir, Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := m.Refresh(b.Context(), src, Hint{All: true}); err != nil {
-		b.Fatal(err)
-	}
-	if err := m.Close(); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		m, err := Open(filepath.Clean(dir), Options{})
-		if err != nil || m.tree.len() != 100_001 {
-			b.Fatal(m.tree.len(), err)
+// grid is a source of directories three levels deep, wide[0] in the root, and nothing
+// else, that takes no memory itself.
+type grid struct {
+	*fakeFS
+	wide [3]int
+}
+
+func (g *grid) Scan(_ context.Context, req sdk.ScanRequest, sink sdk.ScanSink) error {
+	for i, p := range req.Dirs {
+		at, level := 0, 0
+		for name := range strings.SplitSeq(string(p), "/") {
+			if p == sdk.Root {
+				break
+			}
+			n, err := strconv.Atoi(strings.TrimPrefix(name, "directory-"))
+			if err != nil {
+				return err
+			}
+			at, level = (at+n+1)*1000, level+1
 		}
-		m.Close()
+		self := g.root.entry
+		if p != sdk.Root {
+			self.ID.Ino = uint64(at / 1000)
+		}
+		if err := sink.BeginDir(i, &self); err != nil {
+			return err
+		}
+		for n := 0; level < len(g.wide) && n < g.wide[level]; n++ {
+			kid := g.root.entry
+			kid.Name, kid.ID.Ino = fmt.Sprintf("directory-%03d", n), uint64(at+n+1)
+			if err := sink.Entry(&kid); err != nil {
+				return err
+			}
+		}
+		if err := sink.EndDir(i, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BenchmarkLoad is the start with an index of many directories: what it takes, and
+// what it then holds.
+func BenchmarkLoad(b *testing.B) {
+	for _, wide := range [][3]int{{10, 100, 100}, {10, 1000, 100}, {100, 1000, 100}} {
+		dirs := 1 + wide[0]*(1+wide[1]*(1+wide[2]))
+		b.Run(strconv.Itoa(dirs), func(b *testing.B) {
+			if dirs > 2_000_000 && os.Getenv("GSYNCD_LARGE") == "" {
+				b.Skip("takes gigabytes; GSYNCD_LARGE=1 runs it")
+			}
+			src, dir := &grid{newFakeFS(b), wide}, b.TempDir()
+			src.root.entry.ID.Ino = 1 << 62
+			src.pass()
+			empty := heap()
+			m, err := Open(dir, Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			began := time.Now()
+			if _, err := m.Refresh(b.Context(), src, Hint{All: true}); err != nil {
+				b.Fatal(err)
+			}
+			first := time.Since(began)
+			if err := m.Close(); err != nil {
+				b.Fatal(err)
+			}
+			info, err := os.Stat(filepath.Join(dir, indexName))
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				m = nil
+				if m, err = Open(dir, Options{}); err != nil || m.tree.len() != dirs {
+					b.Fatal(m.tree.len(), err)
+				}
+				if err := m.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(first.Seconds(), "s/first-pass")
+			b.ReportMetric(float64(heap()-empty)/float64(dirs), "heap-B/dir")
+			b.ReportMetric(float64(info.Size())/float64(dirs), "file-B/dir")
+			runtime.KeepAlive(m)
+		})
 	}
 }
 

@@ -25,7 +25,7 @@ func (m *Marker) append(batches [][]byte, sync bool) error {
 	}
 	if err != nil {
 		m.mu.Lock()
-		m.journal.spoil()
+		m.journal.renew()
 		m.mu.Unlock()
 	}
 	return err
@@ -49,41 +49,71 @@ func (m *Marker) oversized(batches [][]byte) bool {
 	for _, b := range batches {
 		size += int64(len(b))
 	}
-	return size >= smallIndex && size > 2*(int64(smallIndex)/2+m.tree.total.records)
+	live := int64(smallIndex)/2 + m.tree.total.records
+	if m.point.at != "" {
+		live += m.links.room
+	}
+	return size >= smallIndex && size > 2*live
 }
 
-// rewrite replaces the journal by a snapshot. The lock is given back between
-// batches; what changes meanwhile goes into the journal after the snapshot, and
-// is in order there, since a record holds all of a directory's state.
+// rewrite replaces the journal by a snapshot.
 func (m *Marker) rewrite() error {
 	m.mu.Lock()
 	m.journal.stale = false // collect what Moved puts meanwhile
 	head := header{epoch: m.epoch, ident: m.ident, index: m.index}
 	m.clock.reserved = max(m.clock.reserved, m.clock.last+reserveAhead)
-	reserved, swept := m.clock.reserved, m.swept
 	m.mu.Unlock()
-
-	at, first := ref(1), true
-	err := m.journal.rewrite(head, func(b []byte) []byte {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if first {
-			b, first = appendSwept(appendClock(b, reserved), swept), false
-		}
-		for ; at < m.tree.used && len(b) < flushAt; at++ {
-			n := m.tree.at(at)
-			if n.id.IsZero() || n.own == 0 {
-				continue // free, or never listed
-			}
-			b = appendDir(b, m.tree, m.moves, at)
-			n.flags &^= flagDirty
-		}
-		return b
-	})
+	shot := &snapshot{m: m}
+	err := m.journal.rewrite(head, shot.next)
 	if err != nil {
 		m.mu.Lock()
-		m.journal.spoil()
+		m.journal.renew()
 		m.mu.Unlock()
 	}
 	return err
+}
+
+// snapshot gives the records of an index one after the other. The lock is given back
+// between batches; what changes meanwhile goes into the journal after the snapshot,
+// and is in order there, since a record holds all of a directory's state.
+type snapshot struct {
+	m    *Marker
+	at   ref    // the directory that comes next,
+	name uint32 // and the next of its names
+	done bool
+}
+
+func (s *snapshot) next(b []byte) []byte {
+	m := s.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.at == 0 {
+		b = appendSwept(appendClock(b, m.clock.reserved), m.swept)
+		s.skip()
+	}
+	for s.at < m.tree.used && len(b) < flushAt {
+		switch n := m.tree.at(s.at); {
+		case n.id.IsZero() || n.own == 0:
+			s.skip() // free, or never listed
+		case s.name != 0:
+			b, s.name = m.links.appendNames(b, n.id, s.at, s.name)
+		default:
+			b = appendDir(b, m.tree, m.moves, s.at, m.namesOf(s.at) != 0)
+			n.flags &^= flagDirty
+			s.skip()
+		}
+	}
+	if s.at == m.tree.used && !s.done {
+		s.done = true
+		if m.point.at != "" {
+			b = appendPoint(b, m.point)
+		}
+	}
+	return b
+}
+
+// skip goes on to the next directory.
+func (s *snapshot) skip() {
+	s.at++
+	s.name = s.m.namesOf(s.at)
 }

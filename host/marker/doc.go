@@ -40,6 +40,19 @@
 // anywhere makes the pass one through the whole tree; and a sweep, such a pass in any
 // case, finds the rest: what was done by a name that no pass ever met.
 //
+// # Points
+//
+// A filesystem may know by itself what changed since a point in its history. The
+// index keeps such a point ([Hint.Until]) once a pass left nothing open that only
+// memory knows: each directory is then known as it was at that point, or is pending.
+// The point is written behind all that it stands for, and so holds for whatever end of
+// the journal is lost. A start that is told of all changes since ([Hint.Since]) makes a
+// partial pass: through what is told, what is pending, and what was stamped later than
+// the point, for the filesystem may have lost that in a power cut, and tells of nothing
+// then. With a point, the index also holds the names of files with several.
+//
+// # Whole passes
+//
 // A pass through the whole tree stands for all that was not told of before it. What
 // moves behind it is missed, and listed with all below it by the pass that finds it.
 //
@@ -51,6 +64,7 @@
 //   - pending: of a directory, to be listed by the next pass whatever is told
 //   - missing: of a directory, no longer found in its place, and nowhere else yet
 //   - tick: the clock's value for a pass
+//   - point: a place in the history of the filesystem, that a start may begin from
 //   - place: the directory that holds a directory, and its name there
 //   - ghost: a directory that is gone, kept while the earlier place of a moved
 //     one lies in it

@@ -19,6 +19,8 @@ type object struct {
 	fail  *sdk.Error
 	// native is a directory's native xtime.
 	native sdk.NativeXTime
+	// gen and op are when it was changed last.
+	gen, op uint64
 }
 
 // fakeFS is a tree in memory with a filesystem's rules: a clock that advances
@@ -39,12 +41,15 @@ type fakeFS struct {
 	broken error // from Scan
 	listed int   // directories
 	marks
+	past
 }
 
 var _ sdk.Source = (*fakeFS)(nil)
 
 func newFakeFS(t testing.TB) *fakeFS {
 	f := &fakeFS{t: t, now: int64(1_000_000 * time.Second), step: int64(10 * time.Millisecond), ident: "fake-1"}
+	f.away = &object{kids: map[string]*object{}}
+	f.gen = 1
 	f.root = f.object(sdk.TypeDir)
 	f.root.entry.Nlink = 2
 	return f
@@ -59,7 +64,7 @@ func (f *fakeFS) pass() { f.now += 3 * f.step }
 
 func (f *fakeFS) object(typ sdk.Type) *object {
 	f.last++
-	o := &object{entry: sdk.Entry{Type: typ, Perm: 0o755, Nlink: 1, ID: sdk.FileID{Ino: f.last, Gen: 7}, Mtime: f.ctime(), Ctime: f.ctime()}}
+	o := &object{gen: f.gen, entry: sdk.Entry{Type: typ, Perm: 0o755, Nlink: 1, ID: sdk.FileID{Ino: f.last, Gen: 7}, Mtime: f.ctime(), Ctime: f.ctime()}}
 	if typ == sdk.TypeDir {
 		o.kids = map[string]*object{}
 	}
@@ -92,7 +97,11 @@ func (f *fakeFS) must(p sdk.Path) *object {
 func (f *fakeFS) id(p sdk.Path) sdk.FileID { return f.must(p).entry.ID }
 
 // touched sets the change time, touchedDir the modification time as well.
-func (f *fakeFS) touched(o *object) { o.entry.Ctime = f.ctime() }
+func (f *fakeFS) touched(o *object) {
+	f.ops++
+	o.entry.Ctime, o.gen, o.op = f.ctime(), f.gen, f.ops
+}
+
 func (f *fakeFS) touchedDir(o *object) {
 	o.entry.Mtime = f.ctime()
 	f.touched(o)

@@ -26,8 +26,18 @@ func (f *faults) strike(r *rig, u *mutator) {
 				r.fs.broken = &sdk.Error{Kind: sdk.KindGone, Op: "scan"}
 			}
 		}
-		_, _ = r.try(r.told.hint(r.fs))
+		_, _ = r.try(r.tell())
 		r.fs.onList, r.fs.broken = onList, nil
+	}
+}
+
+// forget is for a tree that is another one.
+func (f *faults) forget(fs *fakeFS) {
+	for _, top := range []*object{fs.root, fs.away} {
+		fs.walk(top, sdk.Root, func(o *object, _ sdk.Path) { o.fail = nil })
+	}
+	if f != nil {
+		f.dirs = nil
 	}
 }
 

@@ -236,3 +236,31 @@ func TestBrokenPassLeavesNames(t *testing.T) {
 		})
 	}
 }
+
+// What a directory below was found at in a listing that broke off does not count
+// for a second one in the same pass.
+func TestListedTwice(t *testing.T) {
+	r := wide(t, native, 5)
+	// The index has d00/e00 in doubt, and lists it before it is found.
+	r.fs.must("d00/e00").fail = &sdk.Error{Kind: sdk.KindTransient, Op: "list"}
+	r.fs.chmod("d00/e00", 0o700)
+	r.look()
+	r.quiet()
+	r.fs.cut = 1 // what is in it is seen, then the listing breaks off
+	r.fs.onList = func(p sdk.Path) {
+		if p == "d00" {
+			r.fs.must("d00/e00").fail = nil
+			r.fs.write("d00/e00/f0/file")
+		}
+	}
+	before := r.xtimes()
+	r.look()
+	r.fs.onList, r.fs.cut = nil, 0
+	for range 2 {
+		r.fs.pass()
+		r.look()
+	}
+	if got := changed(before, r.xtimes()); !got["d00/e00/f0"] {
+		t.Errorf("the change went unseen: %v", got)
+	}
+}

@@ -22,10 +22,12 @@ import (
 // got its name: a bad one there is damage. Those after it were appended, one or
 // more a pass: the last may be torn by a crash and is then cut off.
 //
-// Version 1 had no native xtimes, and is read and then replaced.
+// Version 1 had no native xtimes, version 2 no points. They are read and then
+// replaced.
 const (
 	fileMagic   = "gsyncdMK"
-	fileVersion = 2
+	fileVersion = 3
+	noPoints    = 2
 	noNatives   = 1
 	batchMagic  = "mkB1"
 	batchHead   = 12
@@ -42,7 +44,8 @@ type header struct {
 	snap  int64 // where the snapshot ends
 	ident sdk.Identity
 	index sdk.VolumeMark // without Until
-	older bool           // it was of an earlier version
+	// version is that of the file that was read.
+	version uint32
 }
 
 func (h *header) encode() []byte {
@@ -69,13 +72,12 @@ func readHeader(r io.Reader) (h header, size int64, err error) {
 		return h, 0, fmt.Errorf("%w: not an index", errDamaged)
 	}
 	fixed := first + 8 + 8 + 16 + 2
-	switch v := binary.LittleEndian.Uint32(b[8:]); v {
-	case fileVersion:
+	switch h.version = binary.LittleEndian.Uint32(b[8:]); h.version {
+	case fileVersion, noPoints:
 		fixed += 16 + sdk.NativeXTimeSize
 	case noNatives:
-		h.older = true
 	default:
-		return h, 0, fmt.Errorf("%w: version %d, not %d", errDamaged, v, fileVersion)
+		return h, 0, fmt.Errorf("%w: version %d, not %d", errDamaged, h.version, fileVersion)
 	}
 	b = append(b, make([]byte, fixed-first)...)
 	if _, err := io.ReadFull(r, b[first:]); err != nil {
@@ -84,7 +86,7 @@ func readHeader(r io.Reader) (h header, size int64, err error) {
 	h.epoch = binary.LittleEndian.Uint64(b[12:])
 	h.snap = int64(binary.LittleEndian.Uint64(b[20:]))
 	h.ident.Root = sdk.FileIDFrom(b[28:])
-	if !h.older {
+	if h.version != noNatives {
 		h.index.Volume = sdk.UUID(b[44:])
 		h.index.Since = sdk.NativeXTimeFrom(b[60:])
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,6 +25,10 @@ type rig struct {
 	// told is what the marker is told of changes.
 	told told
 	hint Hint // of the last pass
+	// teller and dice are for points.
+	teller teller
+	dice   *rand.Rand
+	seen   uint64 // changes before the last pass
 }
 
 type told string
@@ -32,10 +37,11 @@ const (
 	nothing told = ""
 	native  told = "native"
 	names   told = "names"
+	points  told = "points"
 )
 
 // ways are all that a marker can be told.
-func ways() []told { return []told{nothing, native, names} }
+func ways() []told { return []told{nothing, native, names, points} }
 
 func newRigTold(t *testing.T, by told) *rig {
 	r := newRig(t)
@@ -45,6 +51,9 @@ func newRigTold(t *testing.T, by told) *rig {
 		r.fs.natively()
 	case names:
 		r.fs.watched()
+	case points:
+		r.dice = rand.New(rand.NewPCG(1, 1))
+		r.fs.commit()
 	}
 	return r
 }
@@ -59,6 +68,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) open() {
 	r.t.Helper()
 	clear(r.fs.dirty) // nobody watched meanwhile
+	r.teller = teller{}
 	m, err := Open(r.dir, Options{
 		Logger: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Clock:  func() time.Time { return r.wall },
@@ -66,7 +76,9 @@ func (r *rig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.m = m
+	if r.m = m; r.told == points {
+		m.journal.batch = 1 // so that a crash may come between any two records
+	}
 }
 
 // crash forgets what is in memory and loads what is on disk.
@@ -79,16 +91,19 @@ func (r *rig) crash() {
 // look makes one pass, a second after the one before.
 func (r *rig) look() Pass {
 	r.t.Helper()
-	return r.lookAt(r.told.hint(r.fs))
+	return r.lookAt(r.tell())
 }
 
-// hint is what there is to tell.
-func (by told) hint(fs *fakeFS) Hint {
-	hint := Hint{All: by != names}
-	for id := range fs.dirty {
+// tell is what there is to tell.
+func (r *rig) tell() Hint {
+	if r.told == points {
+		return r.teller.hint(r)
+	}
+	hint := Hint{All: r.told != names}
+	for id := range r.fs.dirty {
 		hint.Dirs = append(hint.Dirs, id)
 	}
-	clear(fs.dirty)
+	clear(r.fs.dirty)
 	return hint
 }
 
@@ -105,12 +120,16 @@ func (r *rig) lookAt(hint Hint) Pass {
 func (r *rig) try(hint Hint) (Pass, error) {
 	r.t.Helper()
 	r.wall = r.wall.Add(time.Second)
-	r.hint = hint
+	r.hint, r.seen = hint, r.fs.ops
 	holes := maps.Clone(r.fs.holes)
+	resumes, log, epoch := hint.Since != "" && hint.Since == r.m.Point() && !hint.All, r.log.Len(), r.m.epoch
 	r.fs.passes++
 	p, err := r.m.Refresh(r.t.Context(), r.fs, hint)
 	if p.Swept && err == nil {
 		maps.DeleteFunc(r.fs.holes, func(id sdk.FileID, _ bool) bool { return holes[id] })
+	}
+	if resumes && p.Swept && epoch == r.m.epoch && !bytes.Contains(r.log.Bytes()[log:], []byte("a look at all of the primary is needed")) {
+		r.t.Error("a start from the point went through the whole tree")
 	}
 	checkTree(r.t, r.m)
 	return p, err

@@ -19,6 +19,19 @@ type Hint struct {
 	// changes in a new directory tells of the one that it was made in as well. Of a
 	// file with several names, the directory through which it was changed will do.
 	Dirs []sdk.FileID
+	// Since says that Dirs tell of all that changed after a point, whoever looked
+	// before: of every directory that is another now, of those that hold any name of
+	// a file that is, and of those where something was mounted or unmounted.
+	// If it is the point that the index keeps, see [Marker.Point], these and what the
+	// index knows to be in doubt will do for a first pass; otherwise it is as All.
+	// Sources with native xtimes have no use for points.
+	Since Point
+	// Until is a point before which nothing happened that this hint, or one before it,
+	// does not tell of, be it that All does; what no event tells of counts as well.
+	// It was taken after the pass before ended, or was told by a hint
+	// before, and what happened before it outlasts a power cut. The index keeps it
+	// once a pass leaves nothing open.
+	Until Point
 }
 
 // Detector is a source of hints: a timer, or the filesystem's events.

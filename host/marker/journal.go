@@ -30,6 +30,7 @@ type journal struct {
 	// stale says that the file does not exist, or cannot be relied on. The
 	// methods that write leave it alone: setting it is their caller's.
 	stale bool
+	batch int      // flushAt, but for tests
 	buf   []byte   // the open batch, with room for its head
 	full  [][]byte // batches before it that wait to be written
 	// urgent says that they hold more than what may as well be found out again.
@@ -39,7 +40,7 @@ type journal struct {
 // openJournal opens the directory's index and loads it. Without an index, or
 // with a damaged one, the returned state is nil and why tells the reason.
 func openJournal(dir string) (j *journal, state *loaded, why error, err error) {
-	j = &journal{dir: dir, stale: true}
+	j = &journal{dir: dir, stale: true, batch: flushAt}
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("open the index: %w", err)
@@ -68,7 +69,8 @@ func openJournal(dir string) (j *journal, state *loaded, why error, err error) {
 		return nil, nil, nil, errors.Join(fmt.Errorf("load the index: %w", err), f.Close())
 	}
 	// An older one is not appended to.
-	j.file, j.size, j.stale, j.urgent = f, state.size, state.head.older, state.head.older
+	older := state.head.version != fileVersion
+	j.file, j.size, j.stale, j.urgent = f, state.size, older, older
 	return j, state, nil, nil
 }
 
@@ -83,7 +85,7 @@ func (j *journal) put(urgent bool, add func([]byte) []byte) {
 		j.buf = append(j.buf, make([]byte, batchHead)...)
 	}
 	j.buf = add(j.buf)
-	if len(j.buf) >= flushAt {
+	if len(j.buf) >= j.batch {
 		j.full, j.buf = append(j.full, j.buf), nil
 	}
 }
@@ -98,8 +100,8 @@ func (j *journal) take() [][]byte {
 	return out
 }
 
-// spoil says that a write went wrong: the next commit writes the file anew.
-func (j *journal) spoil() {
+// renew has the next commit write the file anew, as after a write that went wrong.
+func (j *journal) renew() {
 	j.take()
 	j.stale, j.urgent = true, true
 }

@@ -195,7 +195,7 @@ func FuzzLoad(f *testing.F) {
 	b := tr.add(sdk.FileID{Ino: 3}, place{a, "b"})
 	batch := appendClock(make([]byte, batchHead), 77)
 	for _, r := range []ref{tr.root, a, b} {
-		batch = appendDir(batch, tr, moves{b: {from: place{tr.root, "x"}}}, r)
+		batch = appendDir(batch, tr, moves{b: {from: place{tr.root, "x"}}}, r, false)
 	}
 	sealBatch(batch)
 	head.snap = int64(len(head.encode()) + len(batch))
@@ -204,6 +204,8 @@ func FuzzLoad(f *testing.F) {
 	whole := append(append(head.encode(), batch...), second...)
 	f.Add(whole, batch[batchHead:])
 	f.Add(whole[:len(whole)-3], second[batchHead:])
+	f.Add(whole, named(tr, a, b))
+	f.Add(whole, appendForget(nil, head.ident.Root))
 	// The second argument is sealed into a batch, so that what lies behind the
 	// checksum is reached too.
 	f.Fuzz(func(t *testing.T, file, payload []byte) {
@@ -214,6 +216,25 @@ func FuzzLoad(f *testing.F) {
 			check(t, append(bytes.Clone(whole), b...))
 		}
 	})
+}
+
+// named are records of names, in two pieces, with their directories', and of a point.
+func named(t *tree, dirs ...ref) (out []byte) {
+	table := newLinkTable(func(ref) bool { return false }, func(ref) bool { return false }, func() bool { return false })
+	for _, r := range dirs {
+		b := &linkBatch{}
+		for _, name := range []string{"x", "y", strings.Repeat("z", sdk.MaxName)} {
+			b.add(&sdk.Entry{Name: name, Type: sdk.TypeRegular, ID: sdk.FileID{Ino: 9}, Nlink: 7, Size: 3, Ctime: nanos(5)})
+		}
+		table.replace(r, b)
+		at := table.names[table.dirs[r]].sibling
+		table.names[table.dirs[r]].sibling = 0
+		out, _ = table.appendNames(out, t.at(r).id, r, table.dirs[r])
+		out, _ = table.appendNames(out, t.at(r).id, r, at)
+		out = appendDir(out, t, moves{}, r, true)
+		table.names[table.dirs[r]].sibling = at
+	}
+	return appendPoint(out, kept{"here", 70})
 }
 
 // check loads a file and, if that can be done, uses what was loaded.
@@ -239,8 +260,16 @@ func check(t *testing.T, file []byte) {
 			}
 		}
 	}
+	if len(st.point.at) > MaxPoint {
+		t.Fatalf("a point of %d bytes", len(st.point.at))
+	}
 	m := &Marker{journal: &journal{stale: true}}
 	m.take(st)
+	for dir := range m.links.dirs {
+		if n := m.tree.at(dir); n.id.IsZero() || n.is(flagGhost) {
+			t.Fatal("names in no directory")
+		}
+	}
 	m.moves.list(m.tree, func(ref, *node) bool { return true })
 	for r := range m.tree.all() {
 		if r != m.tree.root && r%2 == 0 {
@@ -282,17 +311,19 @@ func checkTree(t *testing.T, m *Marker) {
 	if sum != m.tree.total {
 		t.Fatalf("sums are %+v, not %+v", m.tree.total, sum)
 	}
-	var bytes int64
+	var bytes, room int64
 	names := 0
 	for i := range m.links.files {
 		f := &m.links.files[i]
 		bytes += f.size
 		for at := f.head; at != 0; at = m.links.names[at].next {
 			names++
+			room += nameFixed + int64(len(m.links.names[at].name))
 		}
 		names -= int(f.known)
 	}
-	if bytes != m.links.bytes || names != 0 {
-		t.Fatalf("links of %d bytes, not %d; %d names too many", m.links.bytes, bytes, names)
+	if bytes != m.links.bytes || room != m.links.room || names != 0 {
+		t.Fatalf("links of %d bytes, not %d; %d in the index, not %d; %d names too many",
+			m.links.bytes, bytes, m.links.room, room, names)
 	}
 }

@@ -27,7 +27,11 @@ func (b *linkBatch) add(e *sdk.Entry) {
 	if e.Type == sdk.TypeRegular {
 		item.size = e.Size
 	}
-	b.buf = append(b.buf, e.Name...)
+	b.put(item, e.Name)
+}
+
+func (b *linkBatch) put(item linkItem, name string) {
+	b.buf = append(b.buf, name...)
 	item.end = uint32(len(b.buf))
 	b.items = append(b.items, item)
 }

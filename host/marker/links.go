@@ -1,6 +1,11 @@
 package marker
 
-import "github.com/gsyncd/gsyncd-host/sdk"
+import (
+	"maps"
+	"slices"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
+)
 
 // linkTable holds the names of files that have several, as their directories
 // last listed them, and those files alone: about 50 bytes and the name for each
@@ -10,6 +15,7 @@ type linkTable struct {
 	// made: before that, a name that is not in it may yet exist.
 	filled bool
 	bytes  int64  // in the regular files of the table
+	room   int64  // that the names take in the index
 	pass   uint32 // the one under way
 
 	byID  map[sdk.FileID]uint32
@@ -157,6 +163,7 @@ func (t *linkTable) add(f uint32, dir ref, name string) uint32 {
 		t.names[r.head].prev = i
 	}
 	r.head = i
+	t.room += nameFixed + int64(len(name))
 	r.known++
 	if n := int64(r.nlink) - int64(r.known); n < int64(r.outside) {
 		r.outside = uint32(max(n, 0))
@@ -176,6 +183,7 @@ func (t *linkTable) remove(i uint32) {
 	if n.next != 0 {
 		t.names[n.next].prev = n.prev
 	}
+	t.room -= nameFixed + int64(len(n.name))
 	t.names[i] = linkName{}
 	t.freeNames = append(t.freeNames, i)
 	if r.known--; r.known == 0 {
@@ -217,6 +225,20 @@ func (t *linkTable) settle(young sdk.Time, aware bool, again func(dir ref)) {
 				continue
 			}
 		}
+		f.outside = uint32(max(int64(f.nlink)-int64(f.known), 0))
+	}
+}
+
+// load takes the names that an index kept with a point. Those that are not among them
+// were outside of the tree, or are told of with what changed since.
+func (t *linkTable) load(names map[ref]*linkBatch) {
+	for _, dir := range slices.Sorted(maps.Keys(names)) {
+		t.replace(dir, names[dir])
+		delete(names, dir)
+	}
+	t.filled = true
+	for i := range t.files {
+		f := &t.files[i]
 		f.outside = uint32(max(int64(f.nlink)-int64(f.known), 0))
 	}
 }

@@ -101,6 +101,7 @@ func (w *walk) find(e *sdk.Entry) {
 			}
 			return
 		}
+		w.left(r, parent)
 		m.moves.relocate(m.tree, r, place{parent, strings.Clone(e.Name)})
 		m.rehung = append(m.rehung, r)
 	}

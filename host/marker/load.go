@@ -17,7 +17,9 @@ type loaded struct {
 	tree  *tree
 	moves moves
 	swept swept
-	size  int64 // of what is sound; what follows is to be cut off
+	point kept
+	names map[ref]*linkBatch // of files with several, by directory
+	size  int64              // of what is sound; what follows is to be cut off
 }
 
 // load reads an index. An error that wraps errDamaged says that nothing in it
@@ -29,8 +31,9 @@ func load(src io.Reader) (*loaded, error) {
 		return nil, err
 	}
 	in := replay{
-		out:  &loaded{head: head, tree: newTree(), moves: moves{}, size: size},
-		from: make(map[ref]fromPlace),
+		out:    &loaded{head: head, tree: newTree(), moves: moves{}, size: size, names: map[ref]*linkBatch{}},
+		from:   make(map[ref]fromPlace),
+		staged: make(map[sdk.FileID]*linkBatch),
 	}
 	var batch []byte
 	for {
@@ -118,6 +121,9 @@ func followed(b []byte) bool {
 type replay struct {
 	out  *loaded
 	from map[ref]fromPlace
+	// staged are names whose directory's record is still to come, as it is not if
+	// a crash came between them.
+	staged map[sdk.FileID]*linkBatch
 }
 
 // fromPlace is a place whose directory is not looked up yet.
@@ -128,7 +134,7 @@ type fromPlace struct {
 
 func (in *replay) batch(b []byte) error {
 	for len(b) > 0 {
-		rec, rest, err := decodeRecord(b, in.out.head.older)
+		rec, rest, err := decodeRecord(b, in.out.head.version)
 		if err != nil {
 			return err
 		}
@@ -137,6 +143,9 @@ func (in *replay) batch(b []byte) error {
 		case recClock:
 			in.out.clock = rec.clock
 		case recForget:
+			if rec.id == in.out.head.ident.Root {
+				return fmt.Errorf("the root is forgotten")
+			}
 			if r, ok := in.out.tree.byID[rec.id]; ok {
 				// Children that still name it are moved by a later record, or
 				// gone as well.
@@ -152,6 +161,12 @@ func (in *replay) batch(b []byte) error {
 			}
 		case recSwept:
 			in.out.swept = rec.swept
+		case recPoint:
+			in.out.point = rec.point
+		case recNames:
+			if err := in.stage(rec); err != nil {
+				return err
+			}
 		case recDir:
 			if err := in.dir(rec); err != nil {
 				return err
@@ -161,10 +176,25 @@ func (in *replay) batch(b []byte) error {
 	return nil
 }
 
+func (in *replay) stage(rec record) error {
+	if rec.first {
+		in.staged[rec.id] = rec.names
+		return nil
+	}
+	b := in.staged[rec.id]
+	if b == nil {
+		return fmt.Errorf("names without a beginning")
+	}
+	return b.join(rec.names)
+}
+
 func (in *replay) dir(rec record) error {
 	isRoot := rec.id == in.out.head.ident.Root
 	if isRoot != rec.parent.IsZero() {
 		return fmt.Errorf("directory %q is no root", rec.name)
+	}
+	if isRoot && rec.flags&flagGhost != 0 {
+		return fmt.Errorf("the root is gone")
 	}
 	t := in.out.tree
 	r := in.node(rec.id)
@@ -176,8 +206,15 @@ func (in *replay) dir(rec record) error {
 	}
 	*t.at(r) = node{id: rec.id, own: rec.own, digest: rec.digest, name: rec.name,
 		bytes: rec.counts.bytes, entries: rec.counts.entries, native: rec.native,
-		parent: parent, flags: rec.flags &^ flagMoved}
+		parent: parent, flags: rec.flags &^ (flagMoved | flagNamed)}
 	delete(in.from, r)
+	delete(in.out.names, r)
+	if rec.flags&flagNamed != 0 {
+		if in.out.names[r] = in.staged[rec.id]; in.out.names[r] == nil {
+			return fmt.Errorf("directory %q without its names", rec.name)
+		}
+	}
+	delete(in.staged, rec.id)
 	if rec.flags&flagMoved != 0 {
 		in.from[r] = fromPlace{rec.fromParent, rec.fromName}
 	}
@@ -200,6 +237,11 @@ func (in *replay) finish() {
 	t.settle()
 	for _, n := range t.all() {
 		in.out.clock = max(in.out.clock, n.own)
+	}
+	for r := range in.out.names {
+		if n := t.at(r); n.id.IsZero() || n.is(flagGhost) {
+			delete(in.out.names, r)
+		}
 	}
 	for r, from := range in.from {
 		parent, ok := t.byID[from.parent]

@@ -32,7 +32,8 @@ type Marker struct {
 	closed bool
 	walker *walk // its buffers, from pass to pass
 	watch  func(ids []sdk.FileID, paths []sdk.Path)
-	// owed says that a pass through the whole tree was due and did not end well.
+	// owed says that a pass through the whole tree is due: none was made since the
+	// index was opened, or one did not end well.
 	owed bool
 
 	// mu guards what follows, and is never held while anything is waited for.
@@ -49,6 +50,8 @@ type Marker struct {
 	index   sdk.VolumeMark // what the native xtimes in the tree belong to
 	swept   swept
 	told    counted // by the last pass
+	point   kept    // a first pass may begin from it
+	until   kept    // told last, and the point once nothing is open
 
 	// Directories that every pass lists, those that the pass after the last one
 	// to find them did not find in their place (and which one that was), and those
@@ -116,7 +119,10 @@ func (m *Marker) Watched(f func(ids []sdk.FileID, paths []sdk.Path)) {
 func (m *Marker) take(state *loaded) {
 	m.epoch, m.ident, m.index = state.head.epoch, state.head.ident, state.head.index
 	m.forgetAll()
-	m.tree, m.moves, m.swept = state.tree, state.moves, state.swept
+	m.tree, m.moves, m.swept, m.point = state.tree, state.moves, state.swept, state.point
+	if m.point.at != "" {
+		m.links.load(state.names)
+	}
 	m.clock.last, m.clock.reserved = state.clock, state.clock
 	for r, n := range m.tree.all() {
 		switch {
@@ -135,6 +141,7 @@ func (m *Marker) forgetAll() {
 	m.pending, m.missing, m.ghosts = map[ref]struct{}{}, map[ref]uint32{}, map[ref]struct{}{}
 	m.stamped, m.rehung = nil, nil
 	m.swept, m.told, m.settling = swept{}, counted{}, false
+	m.point, m.until, m.owed = kept{}, kept{}, true
 }
 
 // restart begins a new epoch for a tree.
@@ -193,8 +200,25 @@ func (m *Marker) record(r ref, urgent bool) {
 	if n.own == 0 {
 		return
 	}
-	m.journal.put(urgent, func(b []byte) []byte { return appendDir(b, m.tree, m.moves, r) })
+	at := m.namesOf(r)
+	named := at != 0
+	for at != 0 && !m.journal.stale {
+		m.journal.put(urgent, func(b []byte) []byte {
+			b, at = m.links.appendNames(b, n.id, r, at)
+			return b
+		})
+	}
+	m.journal.put(urgent, func(b []byte) []byte { return appendDir(b, m.tree, m.moves, r, named) })
 	n.flags &^= flagDirty
+}
+
+// namesOf gives the first of a directory's names that belong into the index: a start
+// has a use for them if there is a point that it may begin from.
+func (m *Marker) namesOf(r ref) uint32 {
+	if m.point.at == "" {
+		return 0
+	}
+	return m.links.dirs[r]
 }
 
 // Close writes what is left to write and ends all use; it waits for a pass that

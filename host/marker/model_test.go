@@ -40,20 +40,29 @@ func TestModel(t *testing.T) {
 		r.quiet()
 		before := byID(r)
 		secondary := r.fs.dirs() // where the secondary has what
+		r.dice = rand.New(rand.NewPCG(seed, 4))
 		stale := map[sdk.FileID]bool{}
 		for range 120 {
+			looks := r.fs.looks()
 			u.hit, u.unmarked = map[sdk.FileID]bool{}, map[sdk.FileID]bool{}
 			for range u.IntN(6) {
 				u.op()
 			}
 			r.fs.pass()
 			lost := false // what the secondary did last
+			again := map[sdk.FileID]bool{}
 			if u.IntN(8) == 0 {
 				lost = true
+				if by == points && u.IntN(2) == 0 {
+					r.fs.cutPower(u.IntN(2) == 0)
+					r.fs.pass()
+				}
 				r.crash()
+				again = r.stampedSince()
 			} else if u.IntN(8) == 0 {
 				r.m.Close()
 				r.open()
+				again = r.stampedSince()
 			}
 			// Nobody knows all names of a file after a restart, nor a mark of them.
 			if by == native && !r.m.links.filled && len(u.unmarked) > 0 {
@@ -67,6 +76,13 @@ func TestModel(t *testing.T) {
 			p := r.look()
 			after, paths := byID(r), r.fs.dirs()
 			want := map[sdk.FileID]bool{}
+			if by == points {
+				u.hit = map[sdk.FileID]bool{}
+				for id, is := range r.fs.looks() {
+					u.hit[id] = looks[id] != is
+				}
+				maps.DeleteFunc(u.hit, func(_ sdk.FileID, hit bool) bool { return !hit })
+			}
 			for id := range paths {
 				if _, old := before[id]; !old {
 					u.hit[id] = true
@@ -89,6 +105,13 @@ func TestModel(t *testing.T) {
 				// one of something that does not show.
 				maps.DeleteFunc(got, func(id sdk.FileID, _ bool) bool { return !want[id] })
 			}
+			if by == points {
+				may := map[sdk.FileID]bool{}
+				for id := range again {
+					r.above(may, paths, id)
+				}
+				maps.DeleteFunc(got, func(id sdk.FileID, _ bool) bool { return may[id] && !want[id] })
+			}
 			if by == names {
 				stale = r.forgive(want, got, u.hit, stale, paths, p.Swept)
 			}
@@ -108,6 +131,18 @@ func TestModel(t *testing.T) {
 			}
 		}
 	})
+}
+
+// stampedSince gives the directories that are stamped once more by a pass that begins
+// from the point.
+func (r *rig) stampedSince() map[sdk.FileID]bool {
+	out := map[sdk.FileID]bool{}
+	for _, n := range r.m.tree.all() {
+		if n.own > r.m.point.floor {
+			out[n.id] = true
+		}
+	}
+	return out
 }
 
 // above adds a directory, and those that hold it, to a set.
@@ -227,12 +262,16 @@ func mirrorModel(t *testing.T, seed uint64, by told, sick *faults) {
 	r := newRigTold(t, by)
 	u := &mutator{Rand: rand.New(rand.NewPCG(seed, 2)), fs: r.fs}
 	r.fs.async = by == native
+	r.dice = rand.New(rand.NewPCG(seed, 4))
 	copyOf := &replica{dirs: map[string]*replica{}}
 	disturb := func() {
 		if u.IntN(4) == 0 {
 			u.hit, u.unmarked = map[sdk.FileID]bool{}, map[sdk.FileID]bool{}
 			u.op()
 			r.fs.now += u.Int64N(r.fs.step)
+		}
+		if by == points {
+			u.past(r)
 		}
 	}
 	for range 40 {
@@ -243,6 +282,9 @@ func mirrorModel(t *testing.T, seed uint64, by told, sick *faults) {
 		for range 1 + u.IntN(3) {
 			sick.strike(r, u)
 			r.look()
+			if by == points && u.IntN(6) == 0 {
+				r.outage(u, sick)
+			}
 		}
 		r.fs.onList = nil
 		switch u.IntN(10) {

@@ -85,7 +85,7 @@ func TestNamesLookedForAgain(t *testing.T) {
 						r.fs.broken = &sdk.Error{Kind: sdk.KindGone, Op: "scan"}
 					}
 				}
-				if _, err := r.try(by.hint(r.fs)); err == nil {
+				if _, err := r.try(r.tell()); err == nil {
 					t.Fatal("no error")
 				}
 				r.fs.onList, r.fs.broken = nil, nil

@@ -12,6 +12,7 @@ type plan struct {
 	full   bool // through the whole tree
 	native bool // native xtimes are asked for, and taken over
 	root   bool // a partial pass begins at the root as well
+	resume bool // what was stamped since the point is listed again
 	dirs   []sdk.FileID
 }
 
@@ -20,8 +21,10 @@ func (m *Marker) plan(ctx context.Context, src sdk.Source, b sdk.Beacon, hint Hi
 	p := plan{dirs: hint.Dirs}
 	p.native = src.Info().Features&sdk.HasNative != 0 && !b.Index.IsZero()
 	if !p.native {
-		p.full = hint.All || hint.Sweep || m.owed || !m.links.filled
+		p.resume = hint.Since != "" && hint.Since == m.Point()
+		p.full = hint.All || hint.Sweep || !m.links.filled || !p.resume && (m.owed || hint.Since != "")
 		m.owed = p.full
+		m.expect(hint.Until)
 		return p, nil
 	}
 	index := sdk.VolumeMark{Volume: b.Index.Volume, Since: b.Index.Since}
@@ -65,7 +68,6 @@ func (m *Marker) begun(index sdk.VolumeMark) {
 		n.native = sdk.NativeXTime{}
 		n.flags &^= flagNative
 	}
-	m.index = index
-	m.journal.take()
-	m.journal.stale, m.journal.urgent = true, true
+	m.index, m.point, m.until = index, kept{}, kept{}
+	m.journal.renew()
 }

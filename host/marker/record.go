@@ -11,10 +11,16 @@ import (
 const (
 	recClock  = 'C' // high-water mark of the clock: 8 bytes
 	recDir    = 'D' // a directory as it is now, with stamp and digest as one
+	recNames  = 'L' // names in a directory of files with several, right before its record
 	recNative = 'N' // the native xtime of a directory, written once all below it is
 	recSwept  = 'S' // what the last pass through the whole tree found
 	recForget = 'F' // a directory that is no more: its identity
+	recPoint  = 'P' // a point, after all that it stands for
 )
+
+// flagNamed says of a directory's record that names precede it. It is in the journal
+// alone, where flagDirty never is.
+const flagNamed = flagDirty
 
 // record is one decoded record. Its names are copies.
 type record struct {
@@ -29,6 +35,9 @@ type record struct {
 	native sdk.NativeXTime
 	counts counts
 	swept  swept
+	point  kept
+	names  *linkBatch
+	first  bool // names of a directory begin with these
 	// With flagMoved, the place where the secondary has it.
 	fromParent sdk.FileID
 	fromName   string
@@ -68,10 +77,19 @@ func appendForget(b []byte, id sdk.FileID) []byte {
 	return appendID(append(b, recForget), id)
 }
 
-// appendDir appends the node as it is now.
-func appendDir(b []byte, t *tree, m moves, r ref) []byte {
+func appendPoint(b []byte, p kept) []byte {
+	b = binary.LittleEndian.AppendUint64(append(b, recPoint), p.floor)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(p.at)))
+	return append(b, p.at...)
+}
+
+// appendDir appends the node as it is now, after its names if it has some.
+func appendDir(b []byte, t *tree, m moves, r ref, named bool) []byte {
 	n := t.at(r)
 	kept := n.flags & (flagsKept &^ flagMoved)
+	if named {
+		kept |= flagNamed
+	}
 	p := m[r]
 	if p != nil {
 		kept |= flagMoved
@@ -105,7 +123,7 @@ func dirSize(n *node) int64 { return int64(2 + 16 + 8 + 16 + 8 + 4 + 8 + 16 + 1 
 
 // decodeRecord takes the first record off b, which is of a file of the present
 // version or of an older one.
-func decodeRecord(b []byte, older bool) (rec record, rest []byte, err error) {
+func decodeRecord(b []byte, version uint32) (rec record, rest []byte, err error) {
 	d := decoder{b: b}
 	rec.kind = d.byte()
 	switch rec.kind {
@@ -118,7 +136,7 @@ func decodeRecord(b []byte, older bool) (rec record, rest []byte, err error) {
 		rec.id = d.id()
 		rec.own = d.uint64()
 		copy(rec.digest[:], d.take(len(rec.digest)))
-		if !older {
+		if version != noNatives {
 			rec.native = d.native()
 			rec.counts = counts{entries: d.uint32(), bytes: int64(d.uint64())}
 		}
@@ -126,11 +144,16 @@ func decodeRecord(b []byte, older bool) (rec record, rest []byte, err error) {
 		if rec.flags&flagMoved != 0 {
 			rec.fromParent, rec.fromName = d.id(), d.name()
 		}
+	case recNames:
+		d.names(&rec)
 	case recNative:
 		rec.id, rec.native = d.id(), d.native()
 	case recSwept:
 		d.uint64()
 		rec.swept = swept{linked: int64(d.uint64())}
+	case recPoint:
+		rec.point.floor = d.uint64()
+		rec.point.at = Point(d.take(int(d.uint16())))
 	default:
 		return rec, nil, fmt.Errorf("record kind %#x is not known", rec.kind)
 	}
@@ -142,16 +165,25 @@ func decodeRecord(b []byte, older bool) (rec record, rest []byte, err error) {
 
 // validate holds a record against what this program writes.
 func (rec *record) validate() error {
-	if rec.kind == recClock || rec.kind == recSwept {
+	switch rec.kind {
+	case recClock, recSwept:
+		return nil
+	case recPoint:
+		if len(rec.point.at) > MaxPoint {
+			return fmt.Errorf("record of a point of %d bytes", len(rec.point.at))
+		}
 		return nil
 	}
 	if rec.id.IsZero() {
 		return fmt.Errorf("record of kind %q without an identity", rec.kind)
 	}
-	if rec.kind == recForget || rec.kind == recNative {
+	switch rec.kind {
+	case recForget, recNative:
 		return nil
+	case recNames:
+		return rec.names.validate()
 	}
-	if rec.flags&^flagsKept != 0 {
+	if rec.flags&^(flagsKept|flagNamed) != 0 {
 		return fmt.Errorf("record with flags %#x", rec.flags)
 	}
 	if err := validPlace(rec.parent, rec.name); err != nil {
@@ -210,6 +242,13 @@ func (d *decoder) uint64() uint64 {
 func (d *decoder) uint32() uint32 {
 	if b := d.take(4); b != nil {
 		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (d *decoder) uint16() uint16 {
+	if b := d.take(2); b != nil {
+		return binary.LittleEndian.Uint16(b)
 	}
 	return 0
 }

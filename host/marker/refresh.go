@@ -75,6 +75,7 @@ func (m *Marker) finish(w *walk, complete bool) error {
 		m.complete(w)
 	} else {
 		w.interrupted()
+		m.told = m.count()
 	}
 	m.mu.Unlock()
 	if err := m.commit(); err != nil {
@@ -137,6 +138,7 @@ func (m *Marker) complete(w *walk) {
 		w.pass.Native = root.native
 	}
 	w.pass.Swept, w.pass.NamesKnown = w.full, m.links.filled
+	m.keep()
 }
 
 // count adds up what the directories of the tree held when they were last

@@ -45,6 +45,14 @@ func (c *replica) crawl(r *rig, p sdk.Path, id sdk.FileID, disturb func()) bool 
 		}
 		ok = c.dirs[name].crawl(r, p.Join(name), list[name].entry.ID, disturb) && ok
 	}
+	// A power cut may take back what was copied here and changed since the last look.
+	// Nobody but who copies can know.
+	if r.told == points {
+		ok = ok && o.op <= r.seen
+		for _, k := range list {
+			ok = ok && (k.kids != nil || k.op <= r.seen)
+		}
+	}
 	if ok {
 		c.xtime, c.id = x, o.entry.ID
 	}

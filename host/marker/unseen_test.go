@@ -33,3 +33,34 @@ func TestMarkedAndNotSeen(t *testing.T) {
 		}
 	}
 }
+
+// A directory with an entry that could not be described is listed until it can:
+// nothing is marked when that is so, and the entry may be a further name of a file.
+func TestUnseenEntries(t *testing.T) {
+	for what, restart := range map[string]func(*rig){"same process": func(*rig) {}, "after a crash": (*rig).crash} {
+		t.Run(what, func(t *testing.T) {
+			r := wide(t, native, 5)
+			r.fs.link("d00/e00/f0/file", "d01/e00/f1/again")
+			hidden := r.fs.must("d01/e00/f1/again")
+			hidden.entry.Type, hidden.entry.Err = sdk.TypeUnknown, &sdk.Error{Kind: sdk.KindTransient, Op: "lstat"}
+			r.fs.pass()
+			if p := r.look(); p.Unseen == 0 {
+				t.Error("every entry was seen")
+			}
+			restart(r)
+			hidden.entry.Type, hidden.entry.Err = sdk.TypeRegular, nil
+			r.fs.pass()
+			before := r.xtimes()
+			if p := r.look(); p.Unseen != 0 {
+				t.Errorf("%d directories with entries that are not seen", p.Unseen)
+			}
+			got := changed(before, r.xtimes())
+			if !got["d00/e00/f0"] || !got["d01/e00/f1"] {
+				t.Errorf("stamped: %v", got)
+			}
+			if names := r.m.Links(hidden.entry.ID); len(names) != 2 {
+				t.Errorf("names: %q", names)
+			}
+		})
+	}
+}

@@ -95,6 +95,9 @@ func (w *walk) begin(b sdk.Beacon, p plan) {
 	clear(w.broken)
 	w.dirs, w.ended = w.dirs[:0], 0
 	m.tree.at(m.tree.root).seen = w.seen
+	if p.resume {
+		m.since()
+	}
 	if p.full || p.root {
 		w.stack = append(w.stack, m.tree.root)
 	}

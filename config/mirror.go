@@ -30,7 +30,7 @@ type Schedule struct {
 	// Sweep is how often, at least, a full listing of both sides is made, for a
 	// primary whose own xtimes or events are trusted otherwise; 0: never.
 	Sweep time.Duration
-	// Detector is by what changes are noticed: "auto", "fanotify", "inotify" or "scan".
+	// Detector is by what changes are noticed: "auto", "btrfs", "fanotify", "inotify" or "scan".
 	Detector string
 }
 

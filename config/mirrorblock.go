@@ -22,7 +22,7 @@ var scheduleSchema = schema.Schema{
 	{Name: "interval", Type: schema.Duration, Doc: "the shortest pause between two looks; a second unless events tell when to look"},
 	{Name: "idle_share", Type: schema.Share, Default: 0.02, Doc: "share of one core spent on looking while nothing changes"},
 	{Name: "sweep", Type: schema.Duration, Default: 24 * time.Hour, Doc: "how often, at least, all is looked at although the primary's events or own xtimes tell where to look; 0s is never"},
-	{Name: "detector", Type: schema.String, OneOf: []string{"auto", "fanotify", "inotify", "scan"}, Default: "auto", Doc: "by what changes are noticed; auto is the first of these that works"},
+	{Name: "detector", Type: schema.String, OneOf: []string{"auto", "btrfs", "fanotify", "inotify", "scan"}, Default: "auto", Doc: "by what changes are noticed; auto is the first of these that works"},
 }
 
 var limitsSchema = schema.Schema{

@@ -45,7 +45,7 @@ mirror "home" {
   driver "file" {}
 
   schedule {
-    detector   = "auto" # by what changes are noticed: "fanotify", "inotify", "scan", or the first of these that works
+    detector   = "auto" # by what changes are noticed: "btrfs", "fanotify", "inotify", "scan", or the first of these that works
     interval   = "1s"   # the shortest pause between two looks at the primary; by default none where events tell when to look
     idle_share = "2%"   # of one core, spent on scanning while nothing changes
     sweep      = "24h"  # the longest time between two looks at everything where events or Gluster tell where to look; "0s" is never

@@ -52,8 +52,9 @@ func (m *Marker) keep() {
 		m.journal.renew() // with the names of files that have several
 		return
 	}
-	// It may wait for a change: the one before will do.
-	m.journal.put(false, func(b []byte) []byte { return appendPoint(b, m.point) })
+	// The one before would do, but for what was stamped since, which may be all of it. A
+	// new one is only told where there was something.
+	m.journal.put(true, func(b []byte) []byte { return appendPoint(b, m.point) })
 }
 
 // settled reports whether a restart would know what is to be listed. What is below a

@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -33,10 +34,11 @@ func TestEventStorm(t *testing.T) {
 		{"fanotify/spread", watch.Fanotify, spread},
 		{"inotify/spread", watch.Inotify, spread},
 		{"fanotify/subvolume", watch.Fanotify, onSubvolume},
+		{"btrfs", watch.Btrfs, onSubvolume},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.kind == watch.Fanotify && os.Geteuid() != 0 {
-				t.Skip("SKIPPED, NOT TESTED: fanotify needs root")
+			if c.kind != watch.Inotify && os.Geteuid() != 0 {
+				t.Skip("SKIPPED, NOT TESTED: " + c.kind + " needs root")
 			}
 			seed := *model.seed
 			if seed == 0 {
@@ -50,12 +52,25 @@ func TestEventStorm(t *testing.T) {
 			w := newWorld(r.primary, rng)
 			w.write(keepName, []byte("x"))
 			r.ended = func(index *marker.Marker, src sdk.Source) {
+				if c.kind == watch.Btrfs {
+					// The next start is to begin where this one was killed.
+					index = killedIndex(t, r)
+					defer func() { _ = index.Close() }()
+				}
 				if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
 					t.Errorf("look at the primary: %v", err)
 					return
 				}
 				r.honest(index, src)
 			}
+			starts := &startCounter{}
+			r.wrapMarker = starts.of
+			defer func() {
+				t.Logf("%d starts, %d of them with a look at everything", starts.all, starts.swept)
+				if c.kind == watch.Btrfs && !t.Failed() && starts.all > 2 && starts.swept > (starts.all+1)/2 {
+					t.Errorf("%d of %d starts looked at everything", starts.swept, starts.all)
+				}
+			}()
 			for round := 0; round < *model.steps && !t.Failed(); round++ {
 				stormRound(t, r, w, round%2 == 1)
 			}
@@ -105,6 +120,52 @@ func subvolume(t *testing.T, path string) {
 	if out, err := exec.Command("btrfs", "subvolume", "create", path).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+}
+
+// killedIndex gives the index of a mirror that runs, as it would be found were that
+// killed just now. It is in its place after the mirror has ended.
+func killedIndex(t *testing.T, r *rig) *marker.Marker {
+	t.Helper()
+	was := filepath.Join(r.state, "index")
+	kept, tried := filepath.Join(t.TempDir(), "index"), filepath.Join(t.TempDir(), "index")
+	if err := errors.Join(os.CopyFS(kept, os.DirFS(was)), os.CopyFS(tried, os.DirFS(was))); err != nil {
+		t.Fatal(err)
+	}
+	r.closed = func() {
+		r.closed = nil
+		if err := errors.Join(os.RemoveAll(was), os.CopyFS(was, os.DirFS(kept))); err != nil {
+			t.Error(err)
+		}
+	}
+	index, err := marker.Open(tried, marker.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return index
+}
+
+// startCounter counts the first looks of markers, and those among them that were
+// at everything.
+type startCounter struct{ all, swept int }
+
+func (c *startCounter) of(m *marker.Marker) mirror.Marker { return &startMarker{Marker: m, c: c} }
+
+type startMarker struct {
+	mirror.Marker
+	c      *startCounter
+	looked bool
+}
+
+func (m *startMarker) Refresh(ctx context.Context, src sdk.Source, hint marker.Hint) (marker.Pass, error) {
+	p, err := m.Marker.Refresh(ctx, src, hint)
+	if !m.looked && err == nil {
+		m.c.all++
+		if p.Swept {
+			m.c.swept++
+		}
+	}
+	m.looked = true
+	return p, err
 }
 
 // TestSweepFindsWhatRaisedNoEvent stores through a mapping that stays: the file has

@@ -59,7 +59,7 @@ type Config struct {
 	Adopt bool
 	Retry Retry
 	// Events says that Detector tells where something happened, and is trusted with
-	// that otherwise: the first look alone is at everything, and sweeps.
+	// that but for sweeps. It says where to begin in any case.
 	Events bool
 	// Sweep is the longest time between two looks at everything, for a primary
 	// whose events or native xtimes are trusted otherwise; 0 is never.

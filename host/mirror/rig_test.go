@@ -50,6 +50,8 @@ type rig struct {
 	// ended, if not nil, is called when the mirror has ended and before the
 	// sides and the marker are closed.
 	ended func(*marker.Marker, sdk.Source)
+	// closed, if not nil, is called once the marker is closed.
+	closed func()
 }
 
 func newRig(t *testing.T) *rig {
@@ -166,7 +168,12 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer func() { _ = index.Close() }()
+	defer func() {
+		_ = index.Close()
+		if r.closed != nil {
+			r.closed()
+		}
+	}()
 	mv, err := mover.New(mover.Config{Source: src, Target: dst, Method: mover.Stream, Logger: r.log})
 	if err != nil {
 		r.t.Fatal(err)

@@ -42,7 +42,11 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 		m.notice("the secondary does not let this mirror remove or move anything: what the primary no longer has stays there")
 	}
 	var last sdk.XTime // root xtime of the last turn
-	hint := marker.Hint{All: true, Sweep: opts.Full}
+	hint, err := m.Detector.Next(ctx)
+	if err != nil {
+		return err
+	}
+	hint.Sweep = hint.Sweep || opts.Full
 	again, names := 0, false
 	for look := 1; ; look++ {
 		m.Tracker.SetState(report.Looking, nil)
@@ -95,7 +99,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			return err
 		}
 		if again > 0 {
-			if hint, err = m.repeat(ctx, hint); err != nil {
+			if hint, err = m.repeat(ctx, opts, hint); err != nil {
 				return err
 			}
 			continue
@@ -145,9 +149,12 @@ const onceLooks = 10
 const eventTime = 10 * time.Millisecond
 
 // repeat gives the hint for a look that repeats the one before at once.
-func (m *Mirror) repeat(ctx context.Context, last marker.Hint) (marker.Hint, error) {
-	if !m.Events {
+func (m *Mirror) repeat(ctx context.Context, opts Options, last marker.Hint) (marker.Hint, error) {
+	switch {
+	case !m.Events:
 		return last, nil
+	case opts.Once:
+		return m.Detector.Next(ctx)
 	}
 	wait, cancel := context.WithTimeout(ctx, eventTime)
 	defer cancel()
@@ -162,13 +169,18 @@ func (m *Mirror) repeat(ctx context.Context, last marker.Hint) (marker.Hint, err
 func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (marker.Hint, error) {
 	all := marker.Hint{All: !m.Events}
 	if opts.Once {
-		if pass.Racy {
-			return all, sleep(ctx, pass.Beacon.Window)
+		at, worth := m.ledger.worthwhile(m.Retry.Attempts)
+		err := ctx.Err()
+		switch {
+		case pass.Racy:
+			err = sleep(ctx, pass.Beacon.Window)
+		case worth && !pass.Changed:
+			err = sleep(ctx, at.Sub(m.Clock()))
 		}
-		if at, ok := m.ledger.worthwhile(m.Retry.Attempts); ok && !pass.Changed {
-			return all, sleep(ctx, at.Sub(m.Clock()))
+		if err != nil || !m.Events {
+			return all, err
 		}
-		return all, ctx.Err()
+		return m.Detector.Next(ctx)
 	}
 	wait, cancel := ctx, context.CancelFunc(func() {})
 	at, ok := m.ledger.next()

@@ -27,12 +27,11 @@ func (s *Supervisor) detector(ctx context.Context, src sdk.Source, index *marker
 		d := marker.NewNativeDetector(src, marker.NativePace{Interval: min(every.Interval, marker.DefaultPoll), Share: every.IdleShare})
 		return d, false, done, nil
 	}
-	if s.Options.Once || s.Options.Turns > 0 {
-		// It ends sooner than anything could happen.
+	if s.Options.Turns > 0 {
 		return marker.NewScanDetector(scan), false, done, nil
 	}
 	d, refused, err := watch.Open(ctx, watch.Options{
-		Kind: every.Detector, Source: src, Index: index,
+		Kind: every.Detector, Once: s.Options.Once, Source: src, Index: index,
 		Pace: watch.Pace{Interval: every.Interval}, Scan: scan,
 		Deaf: s.deaf, Logger: s.Logger,
 	})
@@ -44,7 +43,9 @@ func (s *Supervisor) detector(ctx context.Context, src sdk.Source, index *marker
 		now.Refused = append(now.Refused, report.Refusal{Kind: r.Kind, Reason: r.Err.Error()})
 	}
 	if d == nil {
-		s.detects(now)
+		if !s.Options.Once {
+			s.detects(now)
+		}
 		return marker.NewScanDetector(scan), false, done, nil
 	}
 	now.Kind = d.Name()

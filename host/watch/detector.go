@@ -15,13 +15,17 @@ import (
 )
 
 // Detector asks for looks at the directories in which something happened. The
-// first look, at everything, is its user's. Its methods may be called concurrently.
+// first look is at everything, or at what a filesystem with a history tells. Its
+// methods may be called concurrently, Next by one goroutine at a time.
 type Detector struct {
-	name    string
+	name string
+	// without says by what events it does not hear, if it does without any.
+	without *Refusal
 	root    *localfs.Root
 	crosses bool // the tree goes on in what is mounted in it
 	ear     ear
 	mounts  *mounts
+	past    *history // nil: the filesystem has none
 	has     func(sdk.FileID) bool
 	pace    Pace
 	log     *slog.Logger
@@ -38,7 +42,10 @@ type Detector struct {
 	mu     sync.Mutex
 	told   map[sdk.FileID]struct{}
 	later  map[sdk.FileID]struct{} // to be listed once more, without haste
-	lost   bool                    // events, so that everything is to be looked at
+	lost   bool                    // everything is to be looked at
+	missed bool                    // events, of which the history is to tell
+	passes uint64                  // that ended
+	newer  bool                    // they found what the last point is too old for
 	first  time.Time               // when the first of told came, or lost
 	last   time.Time               // and the last
 	budget budget
@@ -121,8 +128,7 @@ func (d *Detector) listen() {
 			return
 		}
 		if lost {
-			d.log.Debug("events of the primary were lost, all of it is looked at")
-			d.tell(nil, true)
+			d.miss()
 		}
 		if rest = min(2*rest, foreignTime); ours || lost {
 			rest = gatherTime
@@ -236,6 +242,20 @@ func (d *Detector) tell(id *sdk.FileID, lost bool) {
 	}
 }
 
+// miss notes that events were lost.
+func (d *Detector) miss() {
+	if d.past == nil {
+		d.log.Debug("events of the primary were lost, all of it is looked at")
+		d.tell(nil, true)
+		return
+	}
+	d.log.Debug("events of the primary were lost, its filesystem is asked")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.missed = true
+	d.rouse()
+}
+
 func (d *Detector) rouse() {
 	select {
 	case d.wake <- struct{}{}:
@@ -277,13 +297,17 @@ func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
+	d.passes++
+	d.newer = d.newer || p.Changed
 	d.relook = time.Time{}
 	if p.Racy {
 		// Sooner than this the same entries would be too young again. They are
 		// listed by every pass until they are old enough.
 		d.relook = now.Add(p.Beacon.Window)
 	}
-	d.beat = now.Add(d.pace.Every)
+	if d.past == nil || !d.past.each {
+		d.beat = now.Add(d.pace.Every)
+	}
 }
 
 // Next waits until a look is due.
@@ -300,6 +324,7 @@ func (d *Detector) Next(ctx context.Context) (marker.Hint, error) {
 		if err := ctx.Err(); err != nil {
 			return marker.Hint{}, err
 		}
+		d.recall(ctx)
 		d.mu.Lock()
 		if d.deaf && !d.lost {
 			d.mu.Unlock()
@@ -311,6 +336,9 @@ func (d *Detector) Next(ctx context.Context) (marker.Hint, error) {
 			hint := d.take(now)
 			d.mu.Unlock()
 			return hint, nil
+		}
+		if d.past != nil && !d.past.committing && d.past.next.After(now) {
+			due = earlier(due, d.past.next)
 		}
 		d.mu.Unlock()
 		timer.Reset(due.Sub(now))
@@ -337,6 +365,9 @@ func (d *Detector) due() time.Time {
 	if next := d.looked.Add(d.pace.Interval); due.Before(next) {
 		due = next
 	}
+	if d.past != nil {
+		due = d.past.due(due)
+	}
 	return due
 }
 
@@ -357,6 +388,9 @@ func (d *Detector) take(now time.Time) marker.Hint {
 	}
 	d.told, d.later = map[sdk.FileID]struct{}{}, map[sdk.FileID]struct{}{}
 	d.lost, d.relook, d.began = false, time.Time{}, now
+	if d.past != nil {
+		d.newer = !d.past.add(&hint, d.passes) && d.newer
+	}
 	return hint
 }
 
@@ -367,5 +401,8 @@ func (d *Detector) Close() {
 	d.closed.Do(func() {
 		unix.Close(d.stop[0])
 		d.root.Close()
+		if d.past != nil {
+			d.past.volume.release()
+		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gsyncd/gsyncd-host/host/marker"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localtree"
 )
@@ -174,6 +175,7 @@ type manyDirs struct{}
 func (manyDirs) Has(sdk.FileID) bool { return true }
 func (manyDirs) Dirs() int           { return 1 << 40 }
 func (manyDirs) Linked() bool        { return false }
+func (manyDirs) Point() marker.Point { return "" }
 
 func (manyDirs) Holders(sdk.FileID) []sdk.FileID { return nil }
 
@@ -200,6 +202,7 @@ func TestRefusals(t *testing.T) {
 		{"served", Auto, elsewhere{plain, "/proc/self"}, "is not the directory that the driver has open"},
 		{"a clock that is touched", Auto, touching{plain}, "each look would cause the next"},
 		{"too many directories", Inotify, plain, "raise the sysctl fs.inotify.max_user_watches"},
+		{"no history", Btrfs, plain, "which keeps no history; or leave detector out"},
 		{"scan", Scan, plain, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

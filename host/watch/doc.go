@@ -12,8 +12,8 @@
 // returns, and after the change can be seen. So once the tree is marked, a
 // change is seen by the pass that comes after, or raises an event that is read
 // after. A [Detector] therefore listens before the first pass, and that one is
-// always through the whole tree. Nothing needs to be written to the primary to
-// know that all earlier events were read.
+// through the whole tree, or begins from a point. Nothing needs to be written to the
+// primary to know that all earlier events were read.
 //
 // A directory that the index does not have is passed over: an event of the
 // directory that it was made in, or moved into, leads the marker there, and it
@@ -27,6 +27,14 @@
 // changes nothing that can be waited for. A look at everything follows whatever
 // begins to be heard of. Nothing stays open on a mount, or nobody could unmount it.
 //
+// # Points
+//
+// A btrfs can be asked for all inodes that were written after a transaction: see
+// changes. So what happened up to one that was committed before is told of, whoever
+// listened. A [marker.Point] is such a transaction. It is taken right before a
+// pass, with all that was written on disk: no listing before that can have shown what
+// the point does not cover.
+//
 // # Words
 //
 //   - ear: a queue of the kernel's events, fanotify's or inotify's
@@ -34,5 +42,7 @@
 //   - place: a directory of the tree at which a filesystem is mounted, in which the
 //     tree goes on
 //   - whole: a directory by which the kernel marks all of a filesystem
+//   - history: what a filesystem knows of its own past
+//   - silent: of a detector that has a history and no events
 //   - told: of a directory, in which something happened since the last hint
 package watch

@@ -34,6 +34,23 @@ type ear interface {
 	close()
 }
 
+// silence is where there are no events.
+type silence struct{}
+
+var _ ear = silence{}
+
+func (silence) fd() int { return -1 } // which a poll leaves out
+
+func (silence) hear(func(sdk.FileID) bool) (bool, error) { return false, nil }
+
+func (silence) watch([]sdk.FileID, []sdk.Path) ([]sdk.FileID, error) { return nil, nil }
+
+func (silence) span([]place, []*localfs.Dir) (bool, error) { return false, nil }
+
+func (silence) ended(func(sdk.FileID) bool) {}
+
+func (silence) close() {}
+
 const (
 	// eventBuffer is the room for events that are read at once.
 	eventBuffer = 64 << 10

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gsyncd/gsyncd-host/host/marker"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
@@ -18,6 +19,7 @@ type oneFile struct {
 func (o *oneFile) Has(sdk.FileID) bool { return false }
 func (o *oneFile) Dirs() int           { return 1 }
 func (o *oneFile) Linked() bool        { return false }
+func (o *oneFile) Point() marker.Point { return "" }
 
 func (o *oneFile) Holders(file sdk.FileID) []sdk.FileID {
 	if !o.known || file != o.file {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +24,9 @@ type mounts struct {
 	fd   int
 	path string // of the primary, without links
 	own  uint64 // the mount that the primary is on
-	now  []mount
+
+	mu  sync.Mutex
+	now []mount
 }
 
 // mount is a line of the table.
@@ -57,9 +60,27 @@ func (m *mounts) changed() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	now := relevant(table, m.path)
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	was := m.now
-	m.now = relevant(table, m.path)
-	return !slices.Equal(m.now, was), nil
+	m.now = now
+	return !slices.Equal(now, was), nil
+}
+
+// below gives the places in the primary at which anything is mounted, as of the last
+// look.
+func (m *mounts) below() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var places []string
+	for i := range m.now {
+		if at := m.now[i].at; at != m.path && within(at, m.path) {
+			places = append(places, strings.TrimPrefix(at, m.path))
+		}
+	}
+	slices.Sort(places)
+	return strings.Join(places, "\x00")
 }
 
 // relevant gives the mounts at, above and below a path.

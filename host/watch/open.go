@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,6 +16,7 @@ import (
 // The kinds of events, and what does without.
 const (
 	Auto     = "auto"
+	Btrfs    = "btrfs"
 	Fanotify = "fanotify"
 	Inotify  = "inotify"
 	Scan     = "scan"
@@ -29,6 +29,8 @@ type Index interface {
 	Has(id sdk.FileID) bool
 	// Dirs counts the directories that are known.
 	Dirs() int
+	// Point is where in the history of its filesystem the tree was last known.
+	Point() marker.Point
 	// Linked reports whether there are files with several names, and Holders in
 	// which directories such a file has names.
 	Linked() bool
@@ -38,7 +40,10 @@ type Index interface {
 // Options says what Open works with. Pace, Scan, Deaf and Logger may be left out.
 type Options struct {
 	// Kind is one of the kinds above: Auto takes the best that works.
-	Kind   string
+	Kind string
+	// Once says that there will be few looks, one right after the other. Then a
+	// history alone is of use, and is asked before each of them.
+	Once   bool
 	Source sdk.Source
 	Index  Index
 	Pace   Pace
@@ -57,10 +62,10 @@ type Refusal struct {
 
 // Open tries the kinds of events, the best first, and listens. It has to be
 // called before the first pass. Without a detector there are none, or none are
-// wanted, and the tree must be scanned; why is told in any case. The error is of
-// a kind that was asked for by name, or of ctx.
+// wanted, and the tree must be scanned; why is told in any case, but for what is of
+// no use. The error is of a kind that was asked for by name, or of ctx.
 func Open(ctx context.Context, o Options) (*Detector, []Refusal, error) {
-	if o.Kind == Scan {
+	if o.Kind == Scan || o.Once && o.Kind != Auto && o.Kind != Btrfs {
 		return nil, nil, nil
 	}
 	if o.Logger == nil {
@@ -70,11 +75,17 @@ func Open(ctx context.Context, o Options) (*Detector, []Refusal, error) {
 		o.Deaf = func(error) {}
 	}
 	kinds := []string{Fanotify, Inotify}
-	if o.Kind != Auto {
+	switch {
+	case o.Kind != Auto:
 		kinds = []string{o.Kind}
+	case o.Once:
+		kinds = nil
 	}
 	var refused []Refusal
 	root, err := openRoot(ctx, o.Source)
+	if err == nil && o.Kind == Auto && onBtrfs(root) == nil {
+		kinds = append([]string{Btrfs}, kinds...) // it is no news that others are not
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
@@ -88,6 +99,9 @@ func Open(ctx context.Context, o Options) (*Detector, []Refusal, error) {
 		d, err := newDetector(kind, root, o)
 		if err == nil {
 			go d.listen()
+			if d.without != nil {
+				refused = append(refused, *d.without)
+			}
 			return d, refused, nil
 		}
 		refused = append(refused, Refusal{kind, err})
@@ -159,26 +173,16 @@ func newDetector(kind string, root *localfs.Root, o Options) (*Detector, error) 
 		told: map[sdk.FileID]struct{}{}, later: map[sdk.FileID]struct{}{},
 		scan: marker.NewScanDetector(o.Scan),
 	}
+	if o.Once {
+		d.pace = Pace{Busy: 1}.withDefaults()
+	}
 	d.budget.share = d.pace.Busy
-	d.beat = time.Now().Add(d.pace.Every)
+	d.lost = kind != Btrfs // the first look
 	var err error
 	if d.mounts, err = openMounts(root); err != nil {
 		return nil, err
 	}
-	switch kind {
-	case Fanotify:
-		var f *fanotify
-		if f, err = openFanotify(root, o.Index); err == nil {
-			d.ear = f
-		}
-	case Inotify:
-		var n *inotify
-		if n, err = openInotify(root, o.Index.Dirs()); err == nil {
-			d.ear = n
-		}
-	default:
-		err = fmt.Errorf("no such kind of events")
-	}
+	err = d.openEar(kind, o)
 	if err == nil {
 		_, err = d.span()
 	}
@@ -189,8 +193,54 @@ func newDetector(kind string, root *localfs.Root, o Options) (*Detector, error) 
 		if d.ear != nil {
 			d.ear.close()
 		}
+		if d.past != nil {
+			d.past.volume.release()
+		}
 		d.mounts.close()
 		return nil, err
 	}
 	return d, nil
+}
+
+// openEar opens what a detector hears by.
+func (d *Detector) openEar(kind string, o Options) error {
+	switch kind {
+	case Btrfs:
+		return d.openPast(o)
+	case Fanotify:
+		f, err := openFanotify(d.root, o.Index)
+		if err == nil {
+			d.ear = f
+		}
+		return err
+	case Inotify:
+		n, err := openInotify(d.root, o.Index.Dirs())
+		if err == nil {
+			d.ear = n
+		}
+		return err
+	}
+	return errors.New("no such kind of events")
+}
+
+// openPast opens the filesystem's history, and events beside it if there are any and
+// enough time for them to come.
+func (d *Detector) openPast(o Options) (err error) {
+	if d.crosses {
+		return errors.New("with cross_mounts the tree may go on in other filesystems and subvolumes, of which the history of this one does not tell")
+	}
+	if d.past, err = openHistory(d.root, d.mounts, o, d.pace.Every); err != nil {
+		return err
+	}
+	d.ear, d.past.each = silence{}, o.Once
+	if o.Once {
+		return nil
+	}
+	f, err := openFanotify(d.root, o.Index)
+	if err != nil {
+		d.past.silent, d.without = true, &Refusal{Fanotify, err}
+		return nil
+	}
+	d.ear = f
+	return nil
 }

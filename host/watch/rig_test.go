@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -34,6 +35,9 @@ type rig struct {
 	index   *marker.Marker
 	d       *Detector
 	deaf    chan error
+	first   marker.Hint // that the detector began with
+	mute    bool        // no events are to be had
+	said    bytes.Buffer
 	wrap    func(ear) ear
 	hearing atomic.Int32
 	kept    *os.File // of a file in the tree, opened before anybody listened
@@ -51,7 +55,7 @@ func newRig(t *testing.T, base, kind string) *rig {
 	return r
 }
 
-// open begins as a mirror does: listens, and looks at everything.
+// open begins as a mirror does: listens, and looks where the detector says.
 func (r *rig) open() marker.Pass {
 	r.t.Helper()
 	var err error
@@ -67,7 +71,7 @@ func (r *rig) open() marker.Pass {
 	r.deaf = make(chan error, 1)
 	o := Options{
 		Kind: r.kind, Source: r.src, Index: r.index, Pace: Pace{Every: time.Hour, Busy: 1},
-		Deaf: func(err error) { r.deaf <- err }, Logger: slog.New(slog.DiscardHandler),
+		Deaf: func(err error) { r.deaf <- err }, Logger: slog.New(slog.NewTextHandler(&r.said, nil)),
 	}
 	root, err := openRoot(r.t.Context(), r.src)
 	if err != nil {
@@ -76,13 +80,20 @@ func (r *rig) open() marker.Pass {
 	if r.d, err = newDetector(r.kind, root, o); err != nil {
 		r.t.Fatal(err)
 	}
+	if r.mute {
+		r.d.ear.close()
+		r.d.ear, r.d.past.silent = silence{}, true
+	}
 	r.d.ear = counted{r.d.ear, &r.hearing}
 	if r.wrap != nil {
 		r.d.ear = r.wrap(r.d.ear)
 	}
 	go r.d.listen()
 	r.index.Watched(r.d.Watch)
-	return r.look(marker.Hint{All: true})
+	if r.first, err = r.d.Next(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.look(r.first)
 }
 
 // fine is a source of which it is known that no filesystem in it has coarse change
@@ -119,6 +130,9 @@ func (r *rig) look(hint marker.Hint) marker.Pass {
 // all looks that they lead to.
 func (r *rig) idle() bool {
 	r.t.Helper()
+	if r.d.ear.fd() < 0 {
+		return true
+	}
 	if n, err := unix.IoctlGetInt(r.d.ear.fd(), unix.TIOCINQ); err != nil || n > 0 {
 		if err != nil {
 			r.t.Fatal(err)
@@ -336,9 +350,9 @@ func unmountBelow(t *testing.T, dir string) {
 	}
 }
 
-// subvolume gives the directory of a btrfs subvolume, as distributions mount their
+// onSubvolume gives the directory of a btrfs subvolume, as distributions mount their
 // root: the top level is not mounted anywhere.
-func subvolume(t *testing.T) string {
+func onSubvolume(t *testing.T) string {
 	t.Helper()
 	dir, _ := mounted(t, subvolumes(t), "loop,subvol=@")
 	return dir

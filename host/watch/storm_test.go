@@ -29,11 +29,15 @@ func TestStorm(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	for _, at := range places() {
-		for _, kind := range []string{Fanotify, Inotify} {
+		kinds := []string{Fanotify, Inotify}
+		if at.name == "btrfs" {
+			kinds = append(kinds, Btrfs)
+		}
+		for _, kind := range kinds {
 			t.Run(at.name+"/"+kind, func(t *testing.T) {
 				t.Parallel()
 				t.Logf("replay with -storm.seed=%d", seed)
-				if kind == Fanotify {
+				if kind != Inotify {
 					needsRoot(t)
 				}
 				s := &storm{rig: newRig(t, at.make(t), kind), rng: rand.New(rand.NewPCG(seed, 1))}
@@ -55,7 +59,7 @@ func places() []filesystem {
 		{"ext4", func(t *testing.T) string { return image(t, 64<<20, "mkfs.ext4", "-q", "-F") }},
 		{"xfs", func(t *testing.T) string { return image(t, 320<<20, "mkfs.xfs", "-q") }},
 		{"btrfs", func(t *testing.T) string { return image(t, 256<<20, "mkfs.btrfs", "-q") }},
-		{"subvolume", subvolume},
+		{"subvolume", onSubvolume},
 	}
 }
 
@@ -132,7 +136,17 @@ func (s *storm) run(steps int) {
 			for range s.rng.IntN(3) {
 				s.change()
 			}
-			s.open()
+			p := s.open()
+			if s.kind == Btrfs && (s.first.All || s.first.Since == "") {
+				s.t.Errorf("a start at everything: %s", &s.said)
+			}
+			if p.Swept {
+				s.swept++
+			}
+		}
+		if s.kind == Btrfs && s.rng.IntN(3) == 0 {
+			s.follow()
+			s.beat()
 		}
 		more, all := s.follow()
 		if looks += more; all > 0 && !s.cross {
@@ -189,12 +203,12 @@ func (s *storm) change() {
 	case 13:
 		if away := filepath.Join(s.outside, "d"); dir != s.tree && rng.IntN(2) == 0 {
 			// inotify does not hear of what happens to a file by a name outside.
-			if s.kind == Fanotify || !linked(dir) {
+			if s.kind != Inotify || !linked(dir) {
 				what, err = "mv out", os.Rename(dir, away)
 			}
 		} else {
 			what = "change outside and mv in"
-			if s.kind == Fanotify {
+			if s.kind != Inotify {
 				_ = os.WriteFile(filepath.Join(away, "f0"), []byte(time.Now().String()), 0o644)
 				_ = os.Remove(filepath.Join(away, "f1"))
 			}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,13 +57,10 @@ func (w *whole) close() { _ = unix.Close(w.fd) }
 
 // What the top level of each btrfs is called, in its metadata and in its handles.
 const (
-	btrfsTree      = 5    // BTRFS_FS_TREE_OBJECTID
-	btrfsRoot      = 256  // BTRFS_FIRST_FREE_OBJECTID, the directory in that
-	btrfsInodeItem = 1    // BTRFS_INODE_ITEM_KEY
-	btrfsHandle    = 0x4d // FILEID_BTRFS_WITHOUT_PARENT
-	btrfsFidSize   = 20   // struct btrfs_fid without a parent: the directory, the tree, the generation
-
-	ioctlTreeSearch = 0xd0009411 // BTRFS_IOC_TREE_SEARCH
+	topTree      = 5    // BTRFS_FS_TREE_OBJECTID
+	topDir       = 256  // BTRFS_FIRST_FREE_OBJECTID, the directory in that
+	btrfsHandle  = 0x4d // FILEID_BTRFS_WITHOUT_PARENT
+	btrfsFidSize = 20   // struct btrfs_fid without a parent: the directory, the tree, the generation
 )
 
 // openTopLevel opens the top level of the btrfs that dir is on. It need not be
@@ -72,15 +68,15 @@ const (
 func openTopLevel(dir int) (int, error) {
 	const why = "open the top level of the btrfs: %w"
 	gen, err := topGeneration(dir)
-	if err == unix.EPERM {
+	if errors.Is(err, unix.EPERM) {
 		return -1, errNotAdmin
 	}
 	if err != nil {
 		return -1, fmt.Errorf(why, err)
 	}
 	b := make([]byte, 0, btrfsFidSize)
-	b = binary.NativeEndian.AppendUint64(b, btrfsRoot)
-	b = binary.NativeEndian.AppendUint64(b, btrfsTree)
+	b = binary.NativeEndian.AppendUint64(b, topDir)
+	b = binary.NativeEndian.AppendUint64(b, topTree)
 	b = binary.NativeEndian.AppendUint32(b, uint32(gen))
 	fd, err := unix.OpenByHandleAt(dir, unix.NewFileHandle(btrfsHandle, b), wholeFlags)
 	if err == unix.EPERM {
@@ -92,35 +88,18 @@ func openTopLevel(dir int) (int, error) {
 	return fd, nil
 }
 
-// topSearch is struct btrfs_ioctl_search_args. One item is asked for: its head, and
-// the generation that its data begins with.
-type topSearch struct {
-	tree                       uint64
-	minObject, maxObject       uint64
-	minOffset, maxOffset       uint64
-	minTransid, maxTransid     uint64
-	minType, maxType, items, _ uint32
-	_                          [4]uint64
-	head                       struct {
-		transid, object, offset uint64
-		kind, size              uint32
-	}
-	generation uint64
-	_          [4096 - 104 - 32 - 8]byte
-}
-
 // topGeneration reads the generation of the top level's directory, without which
 // its handle is no good before Linux 6.2.
-func topGeneration(dir int) (uint64, error) {
-	s := topSearch{
-		tree: btrfsTree, minObject: btrfsRoot, maxObject: btrfsRoot,
-		maxOffset: ^uint64(0), maxTransid: ^uint64(0), minType: btrfsInodeItem, maxType: btrfsInodeItem, items: 1,
+func topGeneration(dir int) (generation uint64, err error) {
+	at, found := key{objectid: topDir, kind: inodeItem}, false
+	buf := make([]byte, searchArgsSize+foundHead+inodeSize)
+	_, _, err = searchTree(dir, topTree, buf, at, at, 0, 1, func(at key, item []byte) {
+		if found = len(item) >= 8; found {
+			generation = binary.LittleEndian.Uint64(item)
+		}
+	})
+	if err == nil && !found {
+		err = errors.New("it has no inode")
 	}
-	if _, _, no := unix.Syscall(unix.SYS_IOCTL, uintptr(dir), ioctlTreeSearch, uintptr(unsafe.Pointer(&s))); no != 0 {
-		return 0, no
-	}
-	if s.items != 1 || s.head.object != btrfsRoot || s.head.kind != btrfsInodeItem {
-		return 0, errors.New("it has no inode")
-	}
-	return s.generation, nil
+	return generation, err
 }

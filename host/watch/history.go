@@ -1,0 +1,249 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gsyncd/gsyncd-host/host/marker"
+	"github.com/gsyncd/gsyncd-host/sdk"
+	"github.com/gsyncd/gsyncd-host/sdk/localfs"
+)
+
+const (
+	// pollTime is the pause between two looks whether the filesystem was changed at
+	// all, where no event tells.
+	pollTime = time.Second
+	// patience is how long a hint waits for a commit that is under way: one that a
+	// pass overtakes makes no point.
+	patience = 200 * time.Millisecond
+	// commitShare bounds what commits cost others that write, and searches us: after one the
+	// pause is at least so many times as long as it took.
+	commitShare = 10
+	// muchElse is how many items may have been looked at before a new point is due,
+	// though none was of the tree, so that the next start need not go through them once
+	// more: some seconds' search.
+	muchElse = 1 << 20
+)
+
+// history is what the filesystem knows of its own past: in which directories
+// anything changed since a point. It is asked at the start, when events were lost,
+// and every now and then, for what raises none. Next's goroutine alone uses it.
+type history struct {
+	volume *volume
+	mounts *mounts
+	kept   func() marker.Point
+	every  time.Duration
+	silent bool // no events tell
+	each   bool // each hint is to have all that happened before it
+
+	begun bool         // the first hint was given
+	at    uint64       // all up to this transaction was told of
+	since marker.Point // where the first hint begins
+	// until is a point for the next hint, if no more passes than these have ended
+	// before it: a listing may show what is not on disk yet, so that the point would
+	// come too early for it.
+	until  marker.Point
+	passes uint64
+	given  marker.Point // the last one that a hint had
+	seen   int          // items that were looked at since then
+	failed bool         // the disk may lack what was written to it
+
+	committing bool
+	missed     bool // events, so that the commit's outcome is needed
+	began      time.Time
+	ended      time.Time
+	next       time.Time // when a commit is due
+	done       chan committed
+}
+
+// committed is the outcome of a commit.
+type committed struct {
+	transaction uint64
+	err         error
+	passes      uint64 // that had ended when it began
+}
+
+// openHistory finds out whether the filesystem of root keeps a history.
+func openHistory(root *localfs.Root, m *mounts, o Options, every time.Duration) (*history, error) {
+	if err := onBtrfs(root); err != nil {
+		return nil, err
+	}
+	if o.Source.Info().Features&sdk.CrossesMounts != 0 {
+		return nil, errors.New("the primary may span filesystems, each of which would have a history of its own; leave cross_mounts out")
+	}
+	v, err := openVolume(root.FD())
+	if err != nil {
+		return nil, err
+	}
+	return &history{volume: v, mounts: m, kept: o.Index.Point, every: every, done: make(chan committed, 1)}, nil
+}
+
+func onBtrfs(root *localfs.Root) error {
+	fs, err := root.Filesystem()
+	if err != nil {
+		return err
+	}
+	if fs.Type != "btrfs" {
+		return fmt.Errorf("the primary is on %s, which keeps no history", fs.Type)
+	}
+	return nil
+}
+
+// begin begins a commit, if one is due, and calls wake when it has ended.
+func (h *history) begin(now time.Time, passes uint64, wake func()) {
+	if now.Before(h.next) {
+		return
+	}
+	if h.silent && h.begun && now.Sub(h.ended) < h.every {
+		if open, err := h.volume.running(); err != nil || open == h.at {
+			h.next = now.Add(pollTime)
+			return
+		}
+	}
+	if !h.volume.use() {
+		return
+	}
+	h.committing, h.began = true, now
+	go func() {
+		defer wake()
+		defer h.volume.release()
+		c := committed{passes: passes}
+		c.transaction, c.err = h.volume.commit()
+		h.done <- c
+	}()
+}
+
+// end ends a commit that was begun, and what it led to.
+func (h *history) end(now time.Time) {
+	pause := h.every
+	if h.silent || !h.begun {
+		// Soon after the first, which leads to the most, a point is due that has it behind.
+		pause = pollTime
+	}
+	h.committing, h.ended = false, now
+	h.next = now.Add(max(pause, commitShare*now.Sub(h.began)))
+}
+
+// due puts a hint off that would be due at some time.
+func (h *history) due(at time.Time) time.Time {
+	switch {
+	case !h.committing:
+		return at
+	case !h.begun || h.each:
+		return h.began.Add(forever) // or when its end is told
+	}
+	return later(at, h.began.Add(patience))
+}
+
+// forever is longer than any commit takes.
+const forever = 1000 * time.Hour
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// add completes a hint, before which so many passes ended, and reports whether it has a
+// point.
+func (h *history) add(hint *marker.Hint, passes uint64) bool {
+	if !h.begun && !hint.All {
+		hint.Since = h.since
+	}
+	h.begun = true
+	if h.each {
+		h.next = time.Time{}
+	}
+	if h.until != "" && h.passes == passes {
+		hint.Until, h.given, h.seen = h.until, h.until, 0
+	}
+	h.until = ""
+	return hint.Until != ""
+}
+
+// recall asks the filesystem for its history if that is due, or takes the answer.
+func (d *Detector) recall(ctx context.Context) {
+	h := d.past
+	if h == nil || !h.volume.use() {
+		return
+	}
+	defer h.volume.release()
+	if h.committing {
+		select {
+		case c := <-h.done:
+			d.consult(ctx, c)
+			h.end(time.Now())
+		default:
+			return
+		}
+	}
+	d.mu.Lock()
+	passes := d.passes
+	if d.missed {
+		d.missed, h.missed, h.next = false, true, time.Time{}
+	}
+	d.mu.Unlock()
+	h.begin(time.Now(), passes, d.rouse)
+}
+
+// consult tells of all that changed up to a commit. If that is needed and cannot be found
+// out, all of the tree is to be looked at.
+func (d *Detector) consult(ctx context.Context, c committed) {
+	h := d.past
+	if changed, err := d.mounts.changed(); changed || err != nil {
+		d.tell(nil, true)
+	}
+	since, err := h.at, c.err
+	if err == nil && !h.begun {
+		h.since = h.kept()
+		h.given = h.since
+		since, err = h.compare(h.since, c.transaction)
+	}
+	began, known, seen := time.Now(), 0, 0
+	if err == nil && since != c.transaction {
+		seen, err = h.volume.changes(ctx, since, func(id sdk.FileID) {
+			if d.hear(id) {
+				known++
+			}
+		})
+	}
+	if ctx.Err() != nil {
+		return // the next commit is asked for the same
+	}
+	h.seen += seen
+	log := d.log.With("transaction", c.transaction, "since", since, "directories", known, "took", time.Since(began))
+	switch {
+	case err == nil && h.begun:
+		log.Debug("the filesystem told what changed")
+	case err == nil:
+		log.Info("the filesystem told what changed since the primary was last looked at")
+	case !h.begun || h.missed || h.each:
+		log.Info("all of the primary is looked at", "reason", err)
+		d.tell(nil, true)
+	case h.silent:
+		d.fail(err)
+		return
+	default:
+		if !h.failed {
+			d.log.Warn("the filesystem does not tell what changed: what raises no event is left to sweeps", "error", err)
+		}
+		h.failed = true
+		return // the next commit is asked for the same
+	}
+	h.missed = false
+	if c.err != nil {
+		h.failed = true
+		return
+	}
+	h.at = c.transaction
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if h.failed || h.begun && !d.newer && known == 0 && err == nil && h.seen < muchElse && h.given == h.kept() {
+		return // the point before will do
+	}
+	h.until, h.passes = h.point(c.transaction), c.passes
+	d.beat = time.Now()
+}

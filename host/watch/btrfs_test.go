@@ -32,13 +32,11 @@ func btrfs(t *testing.T) string {
 // subvolume makes a subvolume, or a snapshot of one.
 func subvolume(t *testing.T, path string, of ...string) {
 	t.Helper()
-	argv := []string{"subvolume", "create", path}
+	argv := []string{"btrfs", "subvolume", "create", path}
 	if len(of) > 0 {
-		argv = []string{"subvolume", "snapshot", of[0], path}
+		argv = []string{"btrfs", "subvolume", "snapshot", of[0], path}
 	}
-	if out, err := exec.Command("btrfs", argv...).CombinedOutput(); err != nil {
-		t.Fatalf("btrfs %s: %v: %s", strings.Join(argv, " "), err, out)
-	}
+	command(t, argv...)
 }
 
 // TestChanges does one thing at a time: the filesystem tells of just the directories in

@@ -363,8 +363,8 @@ func TestPowerCut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			base := btrfs(t)
-			image := filepath.Join(filepath.Dir(base), "image")
+			image := makeImage(t, 256<<20, "mkfs.btrfs", "-q")
+			base, _ := mounted(t, image, "loop,noatime")
 			r := newHistoryRig(t, base)
 			c.do(r, func() {
 				if err := run("cp", "--sparse=always", image, image+".cut"); err != nil {

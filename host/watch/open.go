@@ -226,9 +226,6 @@ func (d *Detector) openEar(kind string, o Options) error {
 // openPast opens the filesystem's history, and events beside it if there are any and
 // enough time for them to come.
 func (d *Detector) openPast(o Options) (err error) {
-	if d.crosses {
-		return errors.New("with cross_mounts the tree may go on in other filesystems and subvolumes, of which the history of this one does not tell")
-	}
 	if d.past, err = openHistory(d.root, d.mounts, o, d.pace.Every); err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -314,8 +313,8 @@ func makeImage(t *testing.T, size int64, mkfs ...string) string {
 
 func command(t *testing.T, argv ...string) {
 	t.Helper()
-	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
+	if err := run(argv...); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -121,7 +121,18 @@ func TestSpan(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, name := range []string{"d/c/b", "sub", "xfs", "tmp"} {
+			beside := r.tree + ".beside"
+			if err := os.MkdirAll(beside+"/d", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(r.path("bind"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			r.follow()
+			r.noticed("bind a directory from beside the tree", true, func() error { return unix.Mount(beside, r.path("bind"), "", unix.MS_BIND, "") })
+			r.noticed("write in it", false, write("bind/d/f", "here"))
+			r.noticed("write in it from beside the tree", false, func() error { return os.WriteFile(beside+"/d/f", []byte("there"), 0o644) })
+			for _, name := range []string{"bind", "d/c/b", "sub", "xfs", "tmp"} {
 				r.noticed("unmount "+name, true, func() error { r.unmount(name); return nil })
 			}
 			select {
@@ -374,6 +385,38 @@ func TestNotSpanned(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestShownTwiceLater renames the directory that a bind mount shows into the tree.
+func TestShownTwiceLater(t *testing.T) {
+	needsRoot(t)
+	r := newRig(t, memory(t), Fanotify)
+	r.cross = true
+	r.write("../beside/d/f", "some")
+	if err := os.Mkdir(r.path("bind"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(r.path("../beside"), r.path("bind"), "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	r.open()
+	r.follow()
+	if err := os.Rename(r.path("../beside"), r.path("again")); err != nil {
+		t.Fatal(err)
+	}
+	hint, err := r.d.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.look(hint)
+	select {
+	case err := <-r.deaf:
+		if want := "show the same directories"; !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	default:
+		t.Error("it was not noticed")
 	}
 }
 

@@ -74,11 +74,16 @@ func TestOldInodes(t *testing.T) {
 			r.write("a/b/f", "some")
 			r.open()
 			r.follow()
-			r.write("a/b/f", "data")
-			if looks, all := r.follow(); looks < 2 || all > 0 {
+			// A first look that comes a second late finds nothing young.
+			looks, all := 0, 0
+			for tries := 0; looks < 2 && all == 0 && tries < 5; tries++ {
+				r.write("a/b/f", fmt.Sprint("data", tries))
+				looks, all = r.follow()
+				r.complete()
+			}
+			if looks < 2 || all > 0 {
 				t.Errorf("%d looks, %d of them at everything", looks, all)
 			}
-			r.complete()
 		})
 	}
 }

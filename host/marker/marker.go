@@ -32,8 +32,8 @@ type Marker struct {
 	closed bool
 	walker *walk // its buffers, from pass to pass
 	watch  func(ids []sdk.FileID, paths []sdk.Path)
-	// owed says that a pass through the whole tree is due: none was made since the
-	// index was opened, or one did not end well.
+	// owed says that a pass through the whole tree is due: nothing was looked at since
+	// the index was opened, a hint was lost, or such a pass did not end well.
 	owed bool
 
 	// mu guards what follows, and is never held while anything is waited for.
@@ -107,8 +107,9 @@ func Open(dir string, opts Options) (*Marker, error) {
 }
 
 // Watched has f called before directories are listed, with their identities and
-// paths, so that somebody may listen there first. It is to be called before the
-// first pass; the slices belong to f only during the call.
+// paths, so that somebody may listen there first. A first pass that begins from a
+// point lists few of them. It is to be called before the first pass; the slices
+// belong to f only during the call.
 func (m *Marker) Watched(f func(ids []sdk.FileID, paths []sdk.Path)) {
 	m.pass.Lock()
 	defer m.pass.Unlock()

@@ -1,6 +1,7 @@
 package marker
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -152,5 +153,27 @@ func TestNameOutsideStays(t *testing.T) {
 			t.Errorf("%s first: %+v", first, p)
 		}
 		r.expect("changed", set(".", "a", "b", "c"), changed(before, r.xtimes()))
+	}
+}
+
+// unknown is a fakeFS that cannot tell what it is.
+type unknown struct{ *fakeFS }
+
+func (unknown) Identity(context.Context) (sdk.Identity, error) {
+	return sdk.Identity{}, &sdk.Error{Kind: sdk.KindTransient, Op: "identify"}
+}
+
+// A hint whose pass did not even begin is not lost.
+func TestHintOfNoPass(t *testing.T) {
+	r := wide(t, names, 20)
+	r.fs.write("d02/e00/f2/file")
+	r.fs.pass()
+	before := r.xtimes()
+	if _, err := r.m.Refresh(t.Context(), unknown{r.fs}, r.tell()); err == nil {
+		t.Fatal("no error")
+	}
+	r.look()
+	if got := changed(before, r.xtimes()); !got["d02/e00/f2"] {
+		t.Errorf("changed: %v", got)
 	}
 }

@@ -32,18 +32,10 @@ func (m *Marker) Refresh(ctx context.Context, src sdk.Source, hint Hint) (Pass, 
 }
 
 func (m *Marker) refresh(ctx context.Context, src sdk.Source, hint Hint) (Pass, error) {
-	// The root is looked at by name first: what is mounted over it, or an
-	// unmounted filesystem's empty directory, is not the tree.
-	ident, err := src.Identity(ctx)
+	beacon, err := m.meet(ctx, src)
 	if err != nil {
-		return Pass{}, fmt.Errorf("identify the primary: %w", err)
-	}
-	if err := m.adopt(ident); err != nil {
+		m.owed = true // what the hint tells of is told once
 		return Pass{}, err
-	}
-	beacon, err := src.Beacon(ctx)
-	if err != nil {
-		return Pass{}, fmt.Errorf("read the primary's clock: %w", err)
 	}
 	plan, err := m.plan(ctx, src, beacon, hint)
 	if err != nil {
@@ -66,6 +58,24 @@ func (m *Marker) refresh(ctx context.Context, src sdk.Source, hint Hint) (Pass, 
 	}
 	err = errors.Join(err, m.finish(w, err == nil))
 	return w.pass, err
+}
+
+// meet makes sure that the index is that of the tree at hand, and reads its clock.
+func (m *Marker) meet(ctx context.Context, src sdk.Source) (sdk.Beacon, error) {
+	// The root is looked at by name first: what is mounted over it, or an
+	// unmounted filesystem's empty directory, is not the tree.
+	ident, err := src.Identity(ctx)
+	if err != nil {
+		return sdk.Beacon{}, fmt.Errorf("identify the primary: %w", err)
+	}
+	if err := m.adopt(ident); err != nil {
+		return sdk.Beacon{}, err
+	}
+	beacon, err := src.Beacon(ctx)
+	if err != nil {
+		return sdk.Beacon{}, fmt.Errorf("read the primary's clock: %w", err)
+	}
+	return beacon, nil
 }
 
 // finish ends a pass: forgets, makes durable, publishes.

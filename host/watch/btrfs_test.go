@@ -29,8 +29,8 @@ func btrfs(t *testing.T) string {
 	return dir
 }
 
-// subvolume makes a subvolume, or a snapshot of one.
-func subvolume(t *testing.T, path string, of ...string) {
+// makeSubvolume makes a subvolume, or a snapshot of one.
+func makeSubvolume(t *testing.T, path string, of ...string) {
 	t.Helper()
 	argv := []string{"btrfs", "subvolume", "create", path}
 	if len(of) > 0 {
@@ -45,7 +45,7 @@ func TestChanges(t *testing.T) {
 	t.Parallel()
 	base := btrfs(t)
 	// One that is not the filesystem's own, and a tree that is not all of it.
-	subvolume(t, filepath.Join(base, "sub"))
+	makeSubvolume(t, filepath.Join(base, "sub"))
 	tree := filepath.Join(base, "sub", "tree")
 	at := func(name string) string { return filepath.Join(tree, name) }
 	var kept, mapped *os.File

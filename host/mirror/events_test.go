@@ -28,34 +28,68 @@ func TestEventStorm(t *testing.T) {
 			if kind == watch.Fanotify && os.Geteuid() != 0 {
 				t.Skip("SKIPPED, NOT TESTED: fanotify needs root")
 			}
-			seed := *model.seed
-			if seed == 0 {
-				seed = uint64(time.Now().UnixNano())
-			}
-			t.Logf("replay with -seed=%d", seed)
-			rng := rand.New(rand.NewPCG(seed, 5))
-			r := newRigAt(t, memoryDir(t))
-			r.log, r.events = quietLog(), kind
-			r.retry = mirror.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond}
-			w := newWorld(r.primary, rng)
-			w.write(keepName, []byte("x"))
-			r.ended = func(index *marker.Marker, src sdk.Source) {
-				if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
-					t.Errorf("look at the primary: %v", err)
-					return
-				}
-				r.honest(index, src)
-			}
-			for round := 0; round < *model.steps && !t.Failed(); round++ {
-				stormRound(t, r, w, round%2 == 1)
-			}
-			if t.Failed() {
-				for _, line := range w.log[max(0, len(w.log)-200):] {
-					t.Log(line)
-				}
-			}
+			eventStorm(t, newRigAt(t, memoryDir(t)), kind)
 		})
 	}
+}
+
+// eventStorm lets a rig go through a storm.
+func eventStorm(t *testing.T, r *rig, kind string) {
+	t.Helper()
+	seed := *model.seed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("replay with -seed=%d", seed)
+	rng := rand.New(rand.NewPCG(seed, 5))
+	r.log, r.events = quietLog(), kind
+	r.retry = mirror.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond}
+	w := newWorld(r.primary, rng)
+	w.write(keepName, []byte("x"))
+	r.ended = func(index *marker.Marker, src sdk.Source) {
+		if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
+			t.Errorf("look at the primary: %v", err)
+			return
+		}
+		r.honest(index, src)
+	}
+	for round := 0; round < *model.steps && !t.Failed(); round++ {
+		stormRound(t, r, w, round%2 == 1)
+	}
+	if t.Failed() {
+		for _, line := range w.log[max(0, len(w.log)-200):] {
+			t.Log(line)
+		}
+	}
+}
+
+// TestEventStormOfUser is such storms for a user without rights, on each kind of
+// filesystem.
+func TestEventStormOfUser(t *testing.T) {
+	u := newUser(t)
+	for _, kind := range []string{"memory", "ext4", "xfs", "btrfs"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var at string
+			if kind == "memory" {
+				at = memoryDir(t)
+			} else {
+				at = disk(t, kind)
+			}
+			v := user{t, u.base}
+			v.own(at)
+			v.run("TestEventStormChild", at)
+		})
+	}
+}
+
+// TestEventStormChild has its storm in a directory that it is told.
+func TestEventStormChild(t *testing.T) {
+	at := child(t)
+	if at == "" {
+		at = memoryDir(t)
+	}
+	eventStorm(t, newRigAt(t, at), watch.Inotify)
 }
 
 // TestSweepFindsWhatRaisedNoEvent stores through a mapping that stays: the file has

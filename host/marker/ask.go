@@ -26,6 +26,35 @@ func (m *Marker) xtime(r ref) (sdk.XTime, bool) {
 	return sdk.XTime{Epoch: m.epoch, Seq: n.max}, true
 }
 
+// Place is where a directory is.
+type Place struct {
+	Dir  sdk.FileID // the directory that holds it; zero for the root
+	Name string     // its name there
+	// Missing says that the last pass to look there did not find it, nor what holds
+	// it, and no pass found it elsewhere yet.
+	Missing bool
+}
+
+// Place returns where the last pass had a directory. It is false for one that
+// has no xtime.
+func (m *Marker) Place(id sdk.FileID) (Place, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r, ok := m.tree.byID[id]
+	if !ok {
+		return Place{}, false
+	}
+	if _, ok = m.xtime(r); !ok {
+		return Place{}, false
+	}
+	n := m.tree.at(r)
+	p := Place{Name: n.name, Missing: m.lost(r)}
+	if n.parent != 0 {
+		p.Dir = m.tree.at(n.parent).id
+	}
+	return p, true
+}
+
 // Has reports whether a directory is in the tree as far as is known, by passes or
 // by the one under way.
 func (m *Marker) Has(id sdk.FileID) bool {

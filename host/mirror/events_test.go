@@ -40,45 +40,7 @@ func TestEventStorm(t *testing.T) {
 			if c.kind != watch.Inotify && os.Geteuid() != 0 {
 				t.Skip("SKIPPED, NOT TESTED: " + c.kind + " needs root")
 			}
-			seed := *model.seed
-			if seed == 0 {
-				seed = uint64(time.Now().UnixNano())
-			}
-			t.Logf("replay with -seed=%d", seed)
-			rng := rand.New(rand.NewPCG(seed, 5))
-			r := c.make(t)
-			r.log, r.events = quietLog(), c.kind
-			r.retry = mirror.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond}
-			w := newWorld(r.primary, rng)
-			w.write(keepName, []byte("x"))
-			r.ended = func(index *marker.Marker, src sdk.Source) {
-				if c.kind == watch.Btrfs {
-					// The next start is to begin where this one was killed.
-					index = killedIndex(t, r)
-					defer func() { _ = index.Close() }()
-				}
-				if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
-					t.Errorf("look at the primary: %v", err)
-					return
-				}
-				r.honest(index, src)
-			}
-			starts := &startCounter{}
-			r.wrapMarker = starts.of
-			defer func() {
-				t.Logf("%d starts, %d of them with a look at everything", starts.all, starts.swept)
-				if c.kind == watch.Btrfs && !t.Failed() && starts.all > 2 && starts.swept > (starts.all+1)/2 {
-					t.Errorf("%d of %d starts looked at everything", starts.swept, starts.all)
-				}
-			}()
-			for round := 0; round < *model.steps && !t.Failed(); round++ {
-				stormRound(t, r, w, round%2 == 1)
-			}
-			if t.Failed() {
-				for _, line := range w.log[max(0, len(w.log)-200):] {
-					t.Log(line)
-				}
-			}
+			eventStorm(t, c.make(t), c.kind)
 		})
 	}
 }
@@ -166,6 +128,78 @@ func (m *startMarker) Refresh(ctx context.Context, src sdk.Source, hint marker.H
 	}
 	m.looked = true
 	return p, err
+}
+
+// eventStorm lets a rig go through a storm.
+func eventStorm(t *testing.T, r *rig, kind string) {
+	t.Helper()
+	seed := *model.seed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("replay with -seed=%d", seed)
+	rng := rand.New(rand.NewPCG(seed, 5))
+	r.log, r.events = quietLog(), kind
+	r.retry = mirror.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond}
+	w := newWorld(r.primary, rng)
+	w.write(keepName, []byte("x"))
+	r.ended = func(index *marker.Marker, src sdk.Source) {
+		if kind == watch.Btrfs {
+			// The next start is to begin where this one was killed.
+			index = killedIndex(t, r)
+			defer func() { _ = index.Close() }()
+		}
+		if _, err := index.Refresh(context.Background(), src, marker.Hint{All: true}); err != nil {
+			t.Errorf("look at the primary: %v", err)
+			return
+		}
+		r.honest(index, src)
+	}
+	starts := &startCounter{}
+	r.wrapMarker = starts.of
+	defer func() {
+		t.Logf("%d starts, %d of them with a look at everything", starts.all, starts.swept)
+		if kind == watch.Btrfs && !t.Failed() && starts.all > 2 && starts.swept > (starts.all+1)/2 {
+			t.Errorf("%d of %d starts looked at everything", starts.swept, starts.all)
+		}
+	}()
+	for round := 0; round < *model.steps && !t.Failed(); round++ {
+		stormRound(t, r, w, round%2 == 1)
+	}
+	if t.Failed() {
+		for _, line := range w.log[max(0, len(w.log)-200):] {
+			t.Log(line)
+		}
+	}
+}
+
+// TestEventStormOfUser is such storms for a user without rights, on each kind of
+// filesystem.
+func TestEventStormOfUser(t *testing.T) {
+	u := newUser(t)
+	for _, kind := range []string{"memory", "ext4", "xfs", "btrfs"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var at string
+			if kind == "memory" {
+				at = memoryDir(t)
+			} else {
+				at = disk(t, kind)
+			}
+			v := user{t, u.base}
+			v.own(at)
+			v.run("TestEventStormChild", at)
+		})
+	}
+}
+
+// TestEventStormChild has its storm in a directory that it is told.
+func TestEventStormChild(t *testing.T) {
+	at := child(t)
+	if at == "" {
+		at = memoryDir(t)
+	}
+	eventStorm(t, newRigAt(t, at), watch.Inotify)
 }
 
 // TestSweepFindsWhatRaisedNoEvent stores through a mapping that stays: the file has

@@ -22,6 +22,7 @@ type Marker interface {
 	// them, before it listed the directory; false if there is none.
 	Native(id sdk.FileID) (sdk.NativeXTime, bool)
 	Links(id sdk.FileID) []sdk.Path
+	Place(id sdk.FileID) (marker.Place, bool)
 	Moved(id sdk.FileID)
 }
 
@@ -102,6 +103,7 @@ type Mirror struct {
 	run     string // tells our staged names from those of earlier runs
 	serial  int64
 	held    int       // turns in a row that removed nothing because the primary moved
+	astray  astray    // of the last turn
 	first   bool      // the secondary never held everything yet
 	empty   bool      // the secondary was empty when the mirror began
 	bare    *bareRoot // until the first listing; nil if it is not known to be empty

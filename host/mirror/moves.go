@@ -17,8 +17,8 @@ import (
 // walk puts right whatever is left undone here, since a mark names its
 // directory. Only what carries that very mark is moved.
 func (t *turn) moveDirs(ctx context.Context) error {
-	if t.Keep || !t.Session.Adopted {
-		return nil // a stranger in a directory would move along, or be lost with it
+	if !t.movesDirs() {
+		return nil
 	}
 	moves, err := t.checkMoves(ctx)
 	if err != nil || len(moves) == 0 {
@@ -30,6 +30,10 @@ func (t *turn) moveDirs(ctx context.Context) error {
 	}
 	return t.unpark(ctx, parked)
 }
+
+// movesDirs reports whether directories are moved on the secondary: a stranger in
+// one would move along, or be lost with it.
+func (m *Mirror) movesDirs() bool { return !m.Keep && m.Session.Adopted }
 
 // parked is a directory out of its old place, under a name of ours.
 type parked struct {

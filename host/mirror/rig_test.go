@@ -2,12 +2,15 @@ package mirror_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +41,7 @@ type rig struct {
 	events     string // the kind of events that tell where to look; none: it is scanned
 	cross      bool   // the primary goes on where something is mounted
 	clock      func() time.Time
+	wall       func() time.Time // the marker's
 	maxDeletes int64
 	wrapSource func(sdk.Source) sdk.Source
 	wrapTarget func(sdk.Target) sdk.Target
@@ -152,7 +156,12 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = dst.Close() }()
+	defer func() {
+		_ = dst.Close()
+		// A process that is just being started, by another test, may have the lock still.
+		syscall.ForkLock.RLock()
+		syscall.ForkLock.RUnlock() //nolint:staticcheck // it was waited for
+	}()
 	raw := src
 	if r.streamed {
 		src = hookSource{src, &hooks{info: withoutPath}}
@@ -164,7 +173,7 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	if r.wrapTarget != nil {
 		dst = r.wrapTarget(dst)
 	}
-	index, err := marker.Open(filepath.Join(r.state, "index"), marker.Options{Logger: r.log})
+	index, err := marker.Open(filepath.Join(r.state, "index"), marker.Options{Logger: r.log, Clock: r.wall})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -300,3 +309,54 @@ func (r *rig) await(ctx context.Context, want func(report.Snapshot) bool) {
 		}
 	}
 }
+
+// follow lets the mirror run and waits until it is in sync. end ends it, and may be
+// called twice.
+func (r *rig) follow() (ctx context.Context, end func()) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	r.running.Store(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- r.runContext(ctx, mirror.Options{}) }()
+	end = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			r.t.Errorf("the mirror ended: %v", err)
+		}
+	})
+	r.t.Cleanup(end)
+	r.await(ctx, func(s report.Snapshot) bool { return s.State == report.InSync })
+	return ctx, end
+}
+
+// same waits until both trees are equal, and the mirror says so.
+func (r *rig) same(ctx context.Context, after string) {
+	r.t.Helper()
+	limit := time.Now().Add(20 * time.Second)
+	r.await(ctx, func(s report.Snapshot) bool {
+		if s.State == report.InSync && unequal(r) == "" {
+			return true
+		}
+		if time.Now().After(limit) {
+			r.t.Fatalf("after %s: %s; %s, problems %+v", after, unequal(r), s.State, s.Problems)
+		}
+		return false
+	})
+}
+
+// still waits until the mirror looks at nothing any more.
+func (r *rig) still(ctx context.Context) {
+	r.t.Helper()
+	var turns int64
+	var since time.Time
+	r.await(ctx, func(s report.Snapshot) bool {
+		if s.Turns != turns {
+			turns, since = s.Turns, time.Now()
+		}
+		return time.Since(since) > stillTime
+	})
+}
+
+// stillTime is longer than a look at what was too young is put off, but where change
+// times have a grain of seconds.
+const stillTime = 150 * time.Millisecond

@@ -69,7 +69,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			m.sweepLater()
 		}
 		hint.Sweep = false
-		if opts.Full || sweep || !quiet && (pass.Root != last || again > 0 || m.due()) {
+		if opts.Full || sweep || !quiet && (pass.Root != last || again > 0 || len(m.astray) > 0 || m.due()) {
 			last = pass.Root
 			m.Tracker.SetState(report.Syncing, nil)
 			m.expect(pass)
@@ -137,6 +137,8 @@ func (m *Mirror) judge(opts Options, look int, pass marker.Pass, quiet, again bo
 		// What a turn brought may have changed since: only a look that finds
 		// nothing new ends it.
 		return !pass.Changed && !pass.Racy, nil
+	case len(m.astray) > 0:
+		return false, nil
 	}
 	_, worth := m.ledger.worthwhile(m.Retry.Attempts)
 	return !pass.Changed && !worth, end

@@ -28,6 +28,9 @@ func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 	if a.P != nil && !w.pass.NamesKnown && w.namesMissing(a.P) {
 		return nil // brought without its other names, it would be parted from them
 	}
+	if w.leave(n, &a) {
+		return nil
+	}
 	if a.Kind != crawl.Enter && a.Kind != crawl.Leftover && w.ledger.blocked(path) {
 		w.mu.Lock()
 		n.failName(name)

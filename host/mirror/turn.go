@@ -22,6 +22,10 @@ type turn struct {
 	every bool     // enter every directory, whatever its mark says
 	since sdk.Time // what the marks of this turn will vouch for
 
+	// astray are the directories that this turn leaves to the next: the walk's as
+	// well.
+	astray astray
+
 	// peopled says that there is something in the primary's root: it is the walk's
 	// until that has ended.
 	peopled bool
@@ -130,6 +134,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bo
 		jobs:   make(chan mover.Job, 512),
 		wake:   make(chan struct{}, 1),
 		looked: map[sdk.Path]look{},
+		astray: astray{},
 	}
 	m.ledger.begin()
 	for _, p := range m.ledger.paths() {
@@ -150,6 +155,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bo
 		return outcome{}, err
 	}
 	m.ledger.settle(t.over)
+	m.astray = t.astray
 	return outcome{clean: t.clean, again: t.again, names: t.nameless, saw: !t.blind && pass.Unlisted == 0}, nil
 }
 

@@ -236,6 +236,9 @@ func (w *world) breakLink() {
 func (w *world) chmod() {
 	modes := []uint32{0o600, 0o644, 0o755, 0o4755, 0o2755, 0o1777, 0o000, 0o500}
 	n, m := w.pick(append(w.files, w.dirs...)), modes[w.rng.IntN(len(modes))]
+	if os.Geteuid() != 0 {
+		m |= 0o700 // or the mirror may not read it, which is another matter
+	}
 	w.do(unix.Chmod(w.full(n), m), "chmod %o %q", m, n)
 }
 

@@ -207,7 +207,7 @@ func (f *fanotify) hear(tell func(sdk.FileID) bool) (lost bool, err error) {
 	defer f.handles.rest()
 	err = readEvents(f.queue, f.buf, func(b []byte) error {
 		return eachEvent(b, func(mask uint64, dir, entry handle) {
-			failed := f.follow(dir, func(id sdk.FileID) { tell(id) })
+			failed := f.follow(dir, func(id sdk.FileID) { f.meet(dir, id, tell) })
 			lost = lost || failed || mask&unix.FAN_Q_OVERFLOW != 0
 			// The directory may be known and no longer have the file: one that is open
 			// by a name that was removed is told of there.

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,13 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// operation is one thing that is done to a tree.
+type operation struct {
+	name string
+	do   func(r *rig) error
+}
+
 // TestOperations does one thing at a time: each is told of by an event that leads
 // to all that it changed.
 func TestOperations(t *testing.T) {
-	sh := []struct {
-		name string
-		do   func(r *rig) error
-	}{
+	sh := []operation{
 		{"create", func(r *rig) error { return os.WriteFile(r.path("d/new"), nil, 0o644) }},
 		{"write", func(r *rig) error { return os.WriteFile(r.path("d/f"), []byte("other"), 0o644) }},
 		{"write by a descriptor from before", func(r *rig) error { _, err := r.kept.WriteString("more"); return err }},
@@ -66,43 +70,61 @@ func TestOperations(t *testing.T) {
 			return errors.Join(unix.Munmap(m), f.Close())
 		}},
 	}
-	for _, kind := range []string{Fanotify, Inotify} {
-		t.Run(kind, func(t *testing.T) {
-			if kind == Fanotify {
-				needsRoot(t)
-			}
-			for _, op := range sh {
-				t.Run(op.name, func(t *testing.T) {
-					t.Parallel()
-					r := newRig(t, memory(t), kind)
-					r.write("f", "some")
-					r.write("d/f", "some")
-					r.write("e/g/one", "some")
-					if err := os.Link(r.path("e/g/one"), r.path("e/two")); err != nil {
-						t.Fatal(err)
+	for _, at := range []filesystem{
+		{"memory", memory}, {"overlay", overlay},
+		{"xfs", func(t *testing.T) string { return image(t, 320<<20, "mkfs.xfs", "-q") }},
+	} {
+		t.Run(at.name, func(t *testing.T) {
+			t.Parallel()
+			base := at.make(t)
+			for _, kind := range []string{Fanotify, Inotify} {
+				t.Run(kind, func(t *testing.T) {
+					if kind == Fanotify {
+						needsRoot(t)
 					}
-					var err error
-					if r.kept, err = os.OpenFile(r.path("d/f"), os.O_APPEND|os.O_WRONLY, 0); err != nil {
-						t.Fatal(err)
+					for i, op := range sh {
+						t.Run(op.name, func(t *testing.T) {
+							t.Parallel()
+							in := filepath.Join(base, fmt.Sprint(kind, i))
+							if err := os.Mkdir(in, 0o755); err != nil {
+								t.Fatal(err)
+							}
+							oneOperation(t, newRig(t, in, kind), op)
+						})
 					}
-					defer r.kept.Close()
-					r.open()
-					r.follow()
-					err = op.do(r)
-					if errors.Is(err, unix.EOPNOTSUPP) && strings.HasPrefix(op.name, "attribute") {
-						t.Skip("SKIPPED, NOT TESTED: no user attributes here")
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					if looks, all := r.follow(); looks == 0 || all > 0 {
-						t.Errorf("%d looks, %d of them at everything", looks, all)
-					}
-					r.complete()
 				})
 			}
 		})
 	}
+}
+
+// oneOperation does it in a tree that is known.
+func oneOperation(t *testing.T, r *rig, op operation) {
+	t.Helper()
+	r.write("f", "some")
+	r.write("d/f", "some")
+	r.write("e/g/one", "some")
+	if err := os.Link(r.path("e/g/one"), r.path("e/two")); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if r.kept, err = os.OpenFile(r.path("d/f"), os.O_APPEND|os.O_WRONLY, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer r.kept.Close()
+	r.open()
+	r.follow()
+	err = op.do(r)
+	if errors.Is(err, unix.EOPNOTSUPP) && strings.HasPrefix(op.name, "attribute") {
+		t.Skip("SKIPPED, NOT TESTED: no user attributes here")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looks, all := r.follow(); looks == 0 || all > 0 {
+		t.Errorf("%d looks, %d of them at everything", looks, all)
+	}
+	r.complete()
 }
 
 // TestRemovedName writes to a file by a name that is removed: the kernel tells of the

@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 // program is main, and ends at once: under the race detector os.Exit waits a
 // second, and the tests end thousands of processes.
 func program() {
+	if err := offerHalts(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		syscall.Exit(1)
+	}
 	code := run()
 	if races() > 0 {
 		code = 66 // as the race detector has it

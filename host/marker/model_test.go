@@ -262,7 +262,9 @@ func mirrorModel(t *testing.T, seed uint64, by told, sick *faults) {
 	r := newRigTold(t, by)
 	u := &mutator{Rand: rand.New(rand.NewPCG(seed, 2)), fs: r.fs}
 	r.fs.async = by == native
-	r.dice = rand.New(rand.NewPCG(seed, 4))
+	if r.dice = rand.New(rand.NewPCG(seed, 4)); by == points {
+		r.teller.events, r.fs.dirty = true, map[sdk.FileID]bool{}
+	}
 	copyOf := &replica{dirs: map[string]*replica{}}
 	disturb := func() {
 		if u.IntN(4) == 0 {
@@ -312,6 +314,10 @@ func mirrorModel(t *testing.T, seed uint64, by told, sick *faults) {
 	r.fs.arrive(-1)
 	sick.heal()
 	r.quiet()
+	if by == points && r.teller.begun { // what no watcher can tell of
+		r.lookAt(r.teller.pin(r))
+		r.quiet()
+	}
 	if !copyOf.crawl(r, sdk.Root, r.fs.root.entry.ID, func() {}) {
 		t.Fatal("not marked")
 	}

@@ -1,6 +1,7 @@
 package marker
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -104,6 +105,7 @@ func (f *fakeFS) leave(p sdk.Path) {
 	o, dir := f.must(p), f.must(p.Dir())
 	delete(dir.kids, p.Base())
 	f.touchedDir(dir)
+	f.event(p.Dir())
 	f.away.kids[strconv.FormatUint(f.last, 10)] = o
 }
 
@@ -117,6 +119,9 @@ func (f *fakeFS) comeBack(name string, to sdk.Path) {
 type teller struct {
 	begun bool
 	last  uint64 // the point that was told of last
+	// events says that hints without a point are from a watcher, who tells of one
+	// name alone of a file with several.
+	events bool
 }
 
 // hint tells of all that changed since the point that the index keeps, or since the one
@@ -137,9 +142,19 @@ func (l *teller) hint(r *rig) Hint {
 		}
 		l.begun, l.last = true, r.fs.commit()
 		return Hint{Dirs: r.fs.since(since), Since: kept, Until: l.point()}
+	case l.events && u.IntN(2) == 0:
+		dirs := slices.SortedFunc(maps.Keys(r.fs.dirty), func(a, b sdk.FileID) int { return cmp.Compare(a.Ino, b.Ino) })
+		clear(r.fs.dirty)
+		return Hint{Dirs: dirs}
 	case u.IntN(2) == 0:
 		return Hint{Dirs: r.fs.since(l.last)}
 	}
+	return l.pin(r)
+}
+
+// pin tells of all that changed since the point that was told of last, with one.
+func (l *teller) pin(r *rig) Hint {
+	clear(r.fs.dirty)
 	since := l.last
 	l.last = r.fs.commit()
 	return Hint{Dirs: r.fs.since(since), Until: l.point()}

@@ -68,7 +68,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) open() {
 	r.t.Helper()
 	clear(r.fs.dirty) // nobody watched meanwhile
-	r.teller = teller{}
+	r.teller = teller{events: r.teller.events}
 	m, err := Open(r.dir, Options{
 		Logger: slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Clock:  func() time.Time { return r.wall },

@@ -21,9 +21,12 @@ func (u *mutator) past(r *rig) {
 	case 4, 5:
 		for _, name := range slices.Sorted(maps.Keys(r.fs.away.kids)) { // changed where it is
 			r.fs.walk(r.fs.away.kids[name], "x", func(o *object, _ sdk.Path) {
-				if u.IntN(4) == 0 {
-					o.data++
-					r.fs.touchedDir(o)
+				for _, name := range slices.Sorted(maps.Keys(o.kids)) {
+					if k := o.kids[name]; k.kids == nil && u.IntN(4) == 0 {
+						k.data++
+						r.fs.touchedDir(k)
+						r.fs.dirty[o.entry.ID] = true
+					}
 				}
 			})
 			r.fs.comeBack(name, u.name(u.pick(true)))
@@ -50,7 +53,7 @@ func (r *rig) outage(u *mutator, sick *faults) {
 		}
 		_, err := r.try(r.tell())
 		r.fs.onList, r.fs.broken = onList, nil
-		if err != nil {
+		if err != nil && u.IntN(2) == 0 {
 			r.setIndex(then)
 		}
 	case 1: // while its end is written

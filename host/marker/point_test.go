@@ -79,10 +79,18 @@ func resumed(t *testing.T, n int) *rig {
 // pin makes a pass with a point, which the index keeps.
 func (r *rig) pin() {
 	r.t.Helper()
-	since := r.teller.last
-	r.teller.last = r.fs.commit()
-	if r.lookAt(Hint{Dirs: r.fs.since(since), Until: r.teller.point()}); r.m.Point() != r.teller.point() {
+	if r.lookAt(r.teller.pin(r)); r.m.Point() != r.teller.point() {
 		r.t.Fatalf("the point is %q, not %q", r.m.Point(), r.teller.point())
+	}
+	r.durable()
+}
+
+// durable has a point outlast a crash that would wait for a change.
+func (r *rig) durable() {
+	r.t.Helper()
+	r.m.journal.urgent = true
+	if err := r.m.commit(); err != nil {
+		r.t.Fatal(err)
 	}
 }
 
@@ -306,6 +314,7 @@ func TestPointStays(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			r := resumed(t, 50)
 			r.resume()
+			r.durable()
 			was := r.m.Point()
 			c.open(r)
 			r.fs.pass()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,8 +108,11 @@ func killedIndex(t *testing.T, r *rig) *marker.Marker {
 }
 
 // startCounter counts the first looks of markers, and those among them that were
-// at everything.
-type startCounter struct{ all, swept int }
+// at everything, and the points that hints had.
+type startCounter struct {
+	all, swept int
+	points     atomic.Int64
+}
 
 func (c *startCounter) of(m *marker.Marker) mirror.Marker { return &startMarker{Marker: m, c: c} }
 
@@ -119,6 +123,9 @@ type startMarker struct {
 }
 
 func (m *startMarker) Refresh(ctx context.Context, src sdk.Source, hint marker.Hint) (marker.Pass, error) {
+	if hint.Until != "" {
+		m.c.points.Add(1)
+	}
 	p, err := m.Marker.Refresh(ctx, src, hint)
 	if !m.looked && err == nil {
 		m.c.all++

@@ -28,6 +28,7 @@ func (s *Supervisor) detector(ctx context.Context, src sdk.Source, index *marker
 		return d, false, done, nil
 	}
 	if s.Options.Turns > 0 {
+		// So many looks are to come, one after each pause, whether anything happens or not.
 		return marker.NewScanDetector(scan), false, done, nil
 	}
 	d, refused, err := watch.Open(ctx, watch.Options{

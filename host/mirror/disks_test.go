@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,30 +33,16 @@ func disk(t *testing.T, kind string) string {
 	return mounted(t, memoryDir(t), size, mkfs...)
 }
 
-// mounted makes an image in a directory, with a command that gets its name, and
-// mounts it.
+// mounted makes an image in a directory, and mounts it.
 func mounted(t *testing.T, in string, size int64, mkfs ...string) string {
 	t.Helper()
 	asRoot(t)
-	image := filepath.Join(in, "image")
 	dir, err := os.MkdirTemp("", "gsyncd-host-test-") //nolint:usetesting // t.TempDir is root's alone
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(dir) })
-	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, size)); err != nil {
-		t.Fatal(err)
-	}
-	for _, argv := range [][]string{append(mkfs, image), {"mount", "-o", "loop,noatime", image, dir}} {
-		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
-		}
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
+	loopMount(t, filepath.Join(in, "image"), dir, size, "loop,noatime", mkfs...)
 	return dir
 }
 

@@ -62,7 +62,7 @@ func spread(t *testing.T) *rig {
 		if err := os.Mkdir(at, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		loopMount(t, at, 320<<20, "loop", mkfs...)
+		loopMount(t, filepath.Join(memoryDir(t), "image"), at, 320<<20, "loop", mkfs...)
 	}
 	subvolume(t, filepath.Join(r.primary, "btrfs", "sub"))
 	return r
@@ -73,7 +73,7 @@ func onSubvolume(t *testing.T) *rig {
 	t.Helper()
 	asRoot(t)
 	base := t.TempDir()
-	loopMount(t, base, 320<<20, "loop", "mkfs.btrfs", "-q")
+	loopMount(t, filepath.Join(memoryDir(t), "image"), base, 320<<20, "loop", "mkfs.btrfs", "-q")
 	subvolume(t, filepath.Join(base, "p"))
 	return newRigAt(t, base)
 }

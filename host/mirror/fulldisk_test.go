@@ -25,27 +25,23 @@ func (r *rig) small(kind string) {
 		}
 		unmountAtEnd(r.t, r.secondary)
 	case "ext4":
-		loopMount(r.t, r.secondary, 12<<20, "loop", "mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal")
+		loopMount(r.t, filepath.Join(memoryDir(r.t), "image"), r.secondary, 12<<20, "loop", "mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal")
 		if err := os.Remove(filepath.Join(r.secondary, "lost+found")); err != nil {
 			r.t.Fatal(err)
 		}
 	}
 }
 
-// loopMount mounts a new filesystem at a directory, made with a command that gets
-// the image's name.
-func loopMount(t *testing.T, at string, size int64, options string, mkfs ...string) {
+// loopMount makes a filesystem in a file, with a command that gets its name, and
+// mounts it at a directory.
+func loopMount(t *testing.T, image, at string, size int64, options string, mkfs ...string) {
 	t.Helper()
-	image := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, size)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(image, size); err != nil {
-		t.Fatal(err)
-	}
-	for _, cmd := range [][]string{append(mkfs, image), {"mount", "-o", options, image, at}} {
-		if out, err := exec.Command(cmd[0], cmd[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("SKIPPED, NOT TESTED: no loop-mounted filesystem here: %v: %v: %s", cmd, err, out)
+	for _, argv := range [][]string{append(mkfs, image), {"mount", "-o", options, image, at}} {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("SKIPPED, NOT TESTED: no loop-mounted filesystem here: %v: %v: %s", argv, err, out)
 		}
 	}
 	unmountAtEnd(t, at)

@@ -2,7 +2,6 @@ package mirror_test
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -17,27 +16,21 @@ import (
 	"github.com/gsyncd/gsyncd-host/host/watch"
 )
 
-// disk is a btrfs in a file.
-type disk struct {
+// powered is a btrfs in a file, whose power can be cut.
+type powered struct {
 	t          *testing.T
 	image, dir string
 }
 
-func newDisk(t *testing.T) *disk {
+func newPowered(t *testing.T) *powered {
 	t.Helper()
 	asRoot(t)
-	base := memoryDir(t)
-	d := &disk{t: t, image: filepath.Join(base, "image"), dir: filepath.Join(base, "mounted")}
-	if err := errors.Join(os.WriteFile(d.image, nil, 0o600), os.Truncate(d.image, 256<<20), os.Mkdir(d.dir, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(d.dir, unix.MNT_DETACH) })
-	d.run("mkfs.btrfs", "-q", d.image)
-	d.run("mount", "-o", "loop", d.image, d.dir)
+	d := &powered{t: t, dir: t.TempDir(), image: filepath.Join(memoryDir(t), "image")}
+	loopMount(t, d.image, d.dir, 256<<20, "loop", "mkfs.btrfs", "-q")
 	return d
 }
 
-func (d *disk) run(argv ...string) {
+func (d *powered) run(argv ...string) {
 	d.t.Helper()
 	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
 		d.t.Fatalf("%q: %v: %s", argv, err, out)
@@ -45,9 +38,9 @@ func (d *disk) run(argv ...string) {
 }
 
 // cut keeps what has reached the disk, and back has no more on it.
-func (d *disk) cut() { d.run("cp", "--sparse=always", d.image, d.image+".cut") }
+func (d *powered) cut() { d.run("cp", "--sparse=always", d.image, d.image+".cut") }
 
-func (d *disk) back() {
+func (d *powered) back() {
 	d.t.Helper()
 	if err := unix.Unmount(d.dir, 0); err != nil {
 		d.t.Fatal(err)
@@ -67,7 +60,7 @@ func TestPrimaryLosesPower(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay with -seed=%d", seed)
-	d := newDisk(t)
+	d := newPowered(t)
 	r := newRigAt(t, memoryDir(t))
 	r.primary = filepath.Join(d.dir, "p")
 	r.log, r.events = quietLog(), watch.Btrfs

@@ -42,7 +42,7 @@ func (r *rig) outage(u *mutator, sick *faults) {
 	before := r.index()
 	switch u.IntN(3) {
 	case 0: // while it is under way
-		left, onList := u.IntN(8), r.fs.onList
+		left, onList := u.IntN(4), r.fs.onList
 		var then []byte
 		r.fs.onList = func(p sdk.Path) {
 			if onList(p); left == 0 && then == nil {
@@ -51,7 +51,11 @@ func (r *rig) outage(u *mutator, sick *faults) {
 			}
 			left--
 		}
-		_, err := r.try(r.tell())
+		hint := r.tell()
+		if hint.Until == "" {
+			hint = r.teller.pin(r)
+		}
+		_, err := r.try(hint)
 		r.fs.onList, r.fs.broken = onList, nil
 		if err != nil && u.IntN(2) == 0 {
 			r.setIndex(then)

@@ -16,7 +16,8 @@ import (
 	"github.com/gsyncd/gsyncd-host/host/watch"
 )
 
-// powered is a btrfs in a file, whose power can be cut.
+// powered is a btrfs in a file, whose power can be cut. The file lies on another one:
+// there a clone has what it held at one moment.
 type powered struct {
 	t          *testing.T
 	image, dir string
@@ -25,7 +26,9 @@ type powered struct {
 func newPowered(t *testing.T) *powered {
 	t.Helper()
 	asRoot(t)
-	d := &powered{t: t, dir: t.TempDir(), image: filepath.Join(memoryDir(t), "image")}
+	outer := t.TempDir()
+	loopMount(t, filepath.Join(memoryDir(t), "image"), outer, 1<<30, "loop", "mkfs.btrfs", "-q")
+	d := &powered{t: t, dir: t.TempDir(), image: filepath.Join(outer, "image")}
 	loopMount(t, d.image, d.dir, 256<<20, "loop", "mkfs.btrfs", "-q")
 	return d
 }
@@ -37,15 +40,18 @@ func (d *powered) run(argv ...string) {
 	}
 }
 
+// sync brings all of it to the disk.
+func (d *powered) sync() { d.run("sync", "-f", d.dir) }
+
 // cut keeps what has reached the disk, and back has no more on it.
-func (d *powered) cut() { d.run("cp", "--sparse=always", d.image, d.image+".cut") }
+func (d *powered) cut() { d.run("cp", "--reflink=always", d.image, d.image+".cut") }
 
 func (d *powered) back() {
 	d.t.Helper()
 	if err := unix.Unmount(d.dir, 0); err != nil {
 		d.t.Fatal(err)
 	}
-	d.run("cp", "--sparse=always", d.image+".cut", d.image)
+	d.run("cp", "--reflink=always", d.image+".cut", d.image)
 	d.run("mount", "-o", "loop", d.image, d.dir)
 }
 
@@ -89,7 +95,7 @@ func TestPrimaryLosesPower(t *testing.T) {
 		if w.rng.IntN(3) == 0 { // nobody looks
 			change()
 			if w.rng.IntN(2) == 0 {
-				unix.Sync()
+				d.sync()
 			}
 			d.cut()
 			change()
@@ -102,8 +108,8 @@ func TestPrimaryLosesPower(t *testing.T) {
 		var points int64
 		untilEqual(t, r, func() {
 			change()
-			d.cut()
 			points = starts.points.Load()
+			d.cut()
 			change()
 		})
 		if points == starts.points.Load() {

@@ -39,8 +39,14 @@ func loopMount(t *testing.T, image, at string, size int64, options string, mkfs 
 	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, size)); err != nil {
 		t.Fatal(err)
 	}
-	for _, argv := range [][]string{append(mkfs, image), {"mount", "-o", options, image, at}} {
-		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+	mount := []string{"mount", "-o", options, image, at}
+	for _, argv := range [][]string{append(mkfs, image), mount} {
+		out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+		// Somebody else may take the loop device that was just found to be free.
+		for tries := 0; err != nil && argv[0] == mount[0] && tries < 5; tries++ {
+			out, err = exec.Command(argv[0], argv[1:]...).CombinedOutput()
+		}
+		if err != nil {
 			t.Skipf("SKIPPED, NOT TESTED: no loop-mounted filesystem here: %v: %v: %s", argv, err, out)
 		}
 	}

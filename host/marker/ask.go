@@ -104,8 +104,8 @@ func (m *Marker) Native(id sdk.FileID) (sdk.NativeXTime, bool) {
 
 // Links returns the names of a file that had several when the directories they
 // are in were last listed, sorted; nil if it had one. Names outside the tree are
-// not among them. Nothing is known of directories that were not listed since
-// Open, see [Pass.NamesKnown].
+// not among them. Unless the index keeps a point, nothing is known of directories that
+// were not listed since Open, see [Pass.NamesKnown].
 func (m *Marker) Links(id sdk.FileID) []sdk.Path {
 	m.mu.RLock()
 	defer m.mu.RUnlock()

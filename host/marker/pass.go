@@ -22,7 +22,8 @@ type Pass struct {
 	// knows of the tree; zero if there is none.
 	Native sdk.NativeXTime
 	// NamesKnown says that Marker.Links knows the names of all files. A restart
-	// forgets them until a pass that lists every directory.
+	// forgets them until a pass that lists every directory, unless the index keeps
+	// a point.
 	NamesKnown bool
 	// Dirs counts the directories that the pass listed.
 	Dirs int64

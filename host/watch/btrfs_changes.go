@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,9 +16,11 @@ import (
 // Kinds of items, and what is in them; see linux/btrfs_tree.h. They are stored with
 // the lowest byte first.
 const (
-	inodeItem   = 1  // BTRFS_INODE_ITEM_KEY: one for each inode
-	inodeRef    = 12 // BTRFS_INODE_REF_KEY: names in the directory that is the key's offset
-	inodeExtref = 13 // BTRFS_INODE_EXTREF_KEY: names for which there was no room there
+	inodeItem   = 1   // BTRFS_INODE_ITEM_KEY: one for each inode
+	inodeRef    = 12  // BTRFS_INODE_REF_KEY: names in the directory that is the key's offset
+	inodeExtref = 13  // BTRFS_INODE_EXTREF_KEY: names for which there was no room there
+	rootRef     = 156 // BTRFS_ROOT_REF_KEY: a subvolume, the key's offset, in one that is its objectid
+	rootTree    = 1   // BTRFS_ROOT_TREE_OBJECTID, where those are
 	firstInode  = 256
 	lastInode   = ^uint64(255)
 
@@ -36,7 +39,8 @@ const maxNoted = 1 << 16
 
 // changes tells of every directory in which anything changed in a transaction after
 // since, perhaps more than once: of those that changed themselves, and of those
-// that hold a name of another inode that did. It counts the items that it saw for that.
+// that hold a name of another inode that did, or a subvolume the top of which did. It
+// counts the items that it saw for that.
 //
 // All up to a transaction is told of if that was committed before. What changes
 // meanwhile may be told of.
@@ -59,7 +63,49 @@ func (v *volume) changes(ctx context.Context, since uint64, tell func(sdk.FileID
 		}
 	}
 	c.leave()
+	if err := c.nested(ctx); err != nil {
+		return seen, err
+	}
 	return seen, c.resolve(ctx)
+}
+
+// nested notes the directories of subvolumes the top of which changed: what a listing
+// shows of one is not in the tree that it is in, but in its own.
+func (c *changes) nested(ctx context.Context) error {
+	self := binary.NativeEndian.Uint64(c.v.id[32:])
+	from, to := key{self, rootRef, 0}, key{self, rootRef, ^uint64(0)}
+	in := map[uint64]uint64{} // by subvolume
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		from, more, err = searchTree(c.v.fd, rootTree, c.v.buf, from, to, 0, 0, func(at key, item []byte) {
+			if len(item) < 8 {
+				c.broken = fmt.Errorf("a subvolume's place of %d bytes", len(item))
+				return
+			}
+			in[at.offset] = binary.LittleEndian.Uint64(item)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	top := key{objectid: firstInode, kind: inodeItem}
+	for _, tree := range slices.Sorted(maps.Keys(in)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		_, _, err := searchTree(c.v.fd, tree, c.v.buf, top, top, c.since+1, 1, func(_ key, item []byte) {
+			if len(item) < inodeSize || binary.LittleEndian.Uint64(item[inodeTransid:]) > c.since {
+				c.parents[in[tree]] = struct{}{}
+			}
+		})
+		if err != nil && !errors.Is(err, unix.ENOENT) { // removed meanwhile: its directory changed
+			return err
+		}
+	}
+	return nil
 }
 
 // changes goes through the items of a tree in the order of their keys: an inode

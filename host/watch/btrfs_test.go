@@ -130,6 +130,8 @@ func TestChanges(t *testing.T) {
 			return errors.Join(run("dd", "if=/dev/urandom", "of="+dev, "bs=4096", "count=1", "conv=fsync"), run("losetup", "-d", dev))
 		}, "d"},
 		{"subvolume in the tree", func() error { return run("btrfs", "-q", "subvolume", "create", at("d/nested")) }, "d"},
+		{"chmod of a subvolume in the tree", func() error { return os.Chmod(at("e/nested"), 0o700) }, "e"},
+		{"change in a subvolume in the tree", func() error { return os.WriteFile(at("e/nested/sub/f"), []byte("other"), 0o644) }, ""},
 		{"change beside the tree", func() error { return os.WriteFile(tree+".file", []byte("x"), 0o644) }, ""},
 		{"access time", func() error {
 			now := unix.Timespec{Nsec: unix.UTIME_NOW}
@@ -147,7 +149,7 @@ func TestChanges(t *testing.T) {
 			err := errors.Join(os.MkdirAll(at("d"), 0o755), os.MkdirAll(at("e/g"), 0o755), os.Mkdir(at("e/empty"), 0o755), os.Mkdir(at("many"), 0o755),
 				write("f", strings.Repeat("x", 8192)), write("d/f", "some"), write("e/g/one", "some"), os.Link(at("e/g/one"), at("e/two")), os.Symlink("x", at("d/l")),
 				write("many/0", "some"), os.Link(at("many/0"), at("e/first")), write("d/image", ""), os.Truncate(at("d/image"), 1<<20), write("d/mapped", "some"),
-				os.MkdirAll(tree+".beside/deep", 0o755))
+				os.MkdirAll(tree+".beside/deep", 0o755), run("btrfs", "-q", "subvolume", "create", at("e/nested")), os.Mkdir(at("e/nested/sub"), 0o755))
 			for i := range 500 { // more than an inode has room for
 				err = errors.Join(err, os.Link(at("many/0"), at(fmt.Sprintf("many/a-name-of-some-length-%d", i))))
 			}

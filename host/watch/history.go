@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/host/marker"
@@ -46,15 +47,20 @@ type history struct {
 	// come too early for it.
 	until  marker.Point
 	passes uint64
+	// early is such a point which the filesystem's answer may be too late for: what was
+	// written meanwhile has to be on disk first.
+	early  marker.Point
 	given  marker.Point // the last one that a hint had
 	seen   int          // items that were looked at since then
 	failed bool         // the disk may lack what was written to it
 
 	committing bool
 	missed     bool // events, so that the commit's outcome is needed
+	again      bool // another one is due at once
 	began      time.Time
 	ended      time.Time
-	next       time.Time // when a commit is due
+	took       time.Duration // those that came one right after the other
+	next       time.Time     // when a commit is due
 	done       chan committed
 }
 
@@ -123,7 +129,12 @@ func (h *history) end(now time.Time) {
 		pause = pollTime
 	}
 	h.committing, h.ended = false, now
-	h.next = now.Add(max(pause, commitShare*now.Sub(h.began)))
+	h.took += now.Sub(h.began)
+	if h.again {
+		h.again, h.next = false, now
+		return
+	}
+	h.next, h.took = now.Add(max(pause, commitShare*h.took)), 0
 }
 
 // due puts a hint off that would be due at some time.
@@ -201,14 +212,17 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 		h.since = h.kept()
 		h.given = h.since
 		since, err = h.compare(h.since, c.transaction)
+		d.mounted()
 	}
-	began, known, seen := time.Now(), 0, 0
+	began, known, seen, still := time.Now(), 0, 0, true
 	if err == nil && since != c.transaction {
 		seen, err = h.volume.changes(ctx, since, func(id sdk.FileID) {
 			if d.hear(id) {
 				known++
 			}
 		})
+		open, unclear := h.volume.running()
+		still = unclear == nil && open == c.transaction
 	}
 	if ctx.Err() != nil {
 		return // the next commit is asked for the same
@@ -241,9 +255,59 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 	h.at = c.transaction
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if h.failed || h.begun && !d.newer && known == 0 && err == nil && h.seen < muchElse && h.given == h.kept() {
+	if h.failed || h.begun && !d.newer && known == 0 && err == nil && h.seen < muchElse && h.given == h.kept() && h.early == "" {
 		return // the point before will do
 	}
-	h.until, h.passes = h.point(c.transaction), c.passes
+	early := h.early
+	if h.early = ""; still {
+		h.until, h.passes = h.point(c.transaction), c.passes
+	} else if !h.settle(early, d.passes, c) {
+		return
+	}
 	d.beat = time.Now()
+}
+
+// mounted tells of the directories in which something is mounted: the owner and the mode
+// that a listing shows there are those of what is mounted, which has no part in the
+// history.
+func (d *Detector) mounted() {
+	last := ""
+	for _, at := range d.mounts.below() {
+		if last != "" && within(at, last) {
+			continue // in what is not entered
+		}
+		last = at
+		dir, err := d.root.OpenPath(sdk.Path(path.Dir(at)))
+		if sdk.KindOf(err) == sdk.KindNotExist {
+			continue // what is mounted above it covers it
+		}
+		if err == nil {
+			var self sdk.Entry
+			if self, err = dir.Stat(); err == nil {
+				d.hear(self.ID)
+			}
+			dir.Close()
+		}
+		if err != nil {
+			d.log.Debug("all of the primary is looked at", "mounted", at, "error", err)
+			d.tell(nil, true)
+		}
+	}
+}
+
+// settle finds the point for the next hint after an answer while which something was
+// written. A file that changed before the commit may have gone from its directory then,
+// which the answer does not lead to. A power cut would put it back, and a start from
+// this commit would not find it, unless what was written is on disk as well: that takes
+// one more commit, before any pass. early is the point that waited for this one.
+func (h *history) settle(early marker.Point, passes uint64, c committed) bool {
+	switch {
+	case early == "":
+		h.early, h.passes, h.again = h.point(c.transaction), c.passes, true
+		return false
+	case h.passes != passes:
+		return false // overtaken: another will come
+	}
+	h.until = early
+	return true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,30 @@ func TestResume(t *testing.T) {
 	r.resume(0)
 }
 
+// TestResumeMounted: of what is mounted in the tree, or is a subvolume of its own, a listing
+// shows the owner and the mode. That they changed is found as well.
+func TestResumeMounted(t *testing.T) {
+	t.Parallel()
+	r := newHistoryRig(t, btrfs(t))
+	at := r.path("d1/e")
+	if err := unix.Mount("tmpfs", at, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(at, unix.MNT_DETACH) })
+	makeSubvolume(t, r.path("d2/nested"))
+	for r.swept = 0; r.swept == 0; {
+		r.follow()
+	}
+	r.beat()
+	r.kill()
+	r.resume(1)
+	r.kill()
+	if err := errors.Join(os.Chmod(at, 0o711), os.Chmod(r.path("d2/nested"), 0o711)); err != nil {
+		t.Fatal(err)
+	}
+	r.resume(2)
+}
+
 // TestResumeAll: where the history is not that of the tree as it is known, all of it is
 // looked at.
 func TestResumeAll(t *testing.T) {
@@ -153,7 +178,7 @@ func TestResumeAll(t *testing.T) {
 			r.complete()
 			r.beat()
 			r.kill()
-			r.resume(0)
+			r.resume(1) // in which something is mounted
 		})
 	}
 }
@@ -494,5 +519,53 @@ func TestOvertaken(t *testing.T) {
 		if err != nil || (hint.Until == "") != overtaken {
 			t.Errorf("overtaken %v: %+v, %v", overtaken, hint, err)
 		}
+	}
+}
+
+// TestMeanwhile lets a name go after a commit and before the filesystem's answer, which so
+// does not lead to where a power cut would put it back: there is no point before another
+// answer tells of that directory.
+func TestMeanwhile(t *testing.T) {
+	t.Parallel()
+	base := btrfs(t)
+	for name, do := range map[string]func(r *rig) error{
+		"removed": func(r *rig) error { return os.Remove(r.path("d3/f")) },
+		"renamed": func(r *rig) error { return os.Rename(r.path("d3/f"), r.path("d4/in")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			sub := filepath.Join(base, name)
+			makeSubvolume(t, sub)
+			r := newHistoryRig(t, sub)
+			r.kill()
+			r.mute = true
+			r.resume(0)
+			r.beat()
+			dir := r.idOf("d3")
+			r.write("d3/f", "other")
+			h := r.d.past
+			for h.next, h.ended = (time.Time{}), (time.Time{}); !h.committing; {
+				r.d.recall(t.Context())
+			}
+			c := <-h.done
+			if err := do(r); err != nil {
+				t.Fatal(err)
+			}
+			h.done <- c
+			told := false
+			for end := time.Now().Add(10 * time.Second); ; {
+				hint, err := r.d.Next(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				told = told || slices.Contains(hint.Dirs, dir)
+				if hint.Until != "" || time.Now().After(end) {
+					if hint.Until == "" || !told {
+						t.Errorf("a point %v, and the directory was told of %v", hint.Until != "", told)
+					}
+					return
+				}
+				r.look(hint)
+			}
+		})
 	}
 }

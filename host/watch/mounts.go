@@ -69,18 +69,18 @@ func (m *mounts) changed() (bool, error) {
 }
 
 // below gives the places in the primary at which anything is mounted, as of the last
-// look.
-func (m *mounts) below() string {
+// look, sorted.
+func (m *mounts) below() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var places []string
 	for i := range m.now {
 		if at := m.now[i].at; at != m.path && within(at, m.path) {
-			places = append(places, strings.TrimPrefix(at, m.path))
+			places = append(places, strings.TrimPrefix(strings.TrimPrefix(at, m.path), "/"))
 		}
 	}
 	slices.Sort(places)
-	return strings.Join(places, "\x00")
+	return places
 }
 
 // relevant gives the mounts at, above and below a path.

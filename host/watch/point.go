@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gsyncd/gsyncd-host/host/marker"
@@ -23,7 +24,7 @@ const (
 // point writes down a transaction.
 func (h *history) point(transaction uint64) marker.Point {
 	b := append([]byte{pointVersion}, h.volume.id[:]...)
-	places := sha256.Sum256([]byte(h.mounts.below()))
+	places := sha256.Sum256([]byte(strings.Join(h.mounts.below(), "\x00")))
 	b = append(b, places[:8]...)
 	b = binary.BigEndian.AppendUint64(b, transaction)
 	return marker.Point(binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixNano())))

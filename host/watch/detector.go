@@ -37,7 +37,8 @@ type Detector struct {
 	closed sync.Once
 	wake   chan struct{}
 
-	hearing sync.Mutex // held while ear and mounts are used by the one or the other
+	hearing  sync.Mutex // held while ear and mounts are used by the one or the other
+	restless time.Time  // since when mounts were never found where the table has them; zero: they were
 
 	mu     sync.Mutex
 	told   map[sdk.FileID]struct{}
@@ -155,7 +156,7 @@ func (d *Detector) remounted(told bool) error {
 	if err != nil {
 		return err
 	}
-	if !changed && !told {
+	if !changed && !told && d.restless.IsZero() {
 		return nil
 	}
 	// Should one have come in the place of another, the table may be as it was.
@@ -170,11 +171,16 @@ func (d *Detector) remounted(told bool) error {
 	return nil
 }
 
-// spanTries is how often mounts may be found moved before the ear cannot go on.
-const spanTries = 5
+// spanTries is how often mounts may be found moved before that is left to the next
+// look, and spanPatience for how long before the ear cannot go on.
+const (
+	spanTries    = 5
+	spanPatience = time.Minute
+)
 
 // span has the ear hear of what is mounted in the tree, if that goes on there. news
-// says that events may have been missed.
+// says that events may have been missed. So it does while mounts come and go faster
+// than they can be opened: each look that this leads to is followed by another try.
 func (d *Detector) span() (news bool, err error) {
 	if !d.crosses {
 		return false, nil
@@ -182,39 +188,51 @@ func (d *Detector) span() (news bool, err error) {
 	for range spanTries {
 		fresh, err := d.spanOnce()
 		if !errors.Is(err, errMoved) {
-			return news || fresh, err
+			news = news || fresh || !d.restless.IsZero()
+			d.restless = time.Time{}
+			return news, err
 		}
 		news = true
 		if _, err := d.mounts.changed(); err != nil {
 			return news, err
 		}
 	}
-	return news, errMoved
+	now := time.Now()
+	if d.restless.IsZero() {
+		d.restless = now
+	}
+	if now.Sub(d.restless) > spanPatience {
+		return news, errMoved
+	}
+	return news, nil
 }
 
 func (d *Detector) spanOnce() (news bool, err error) {
-	all, err := d.mounts.places()
+	places, err := d.mounts.places()
 	if err != nil {
 		return false, err
 	}
-	var places []place
-	var dirs []*localfs.Dir
-	defer func() {
-		for _, dir := range dirs {
-			dir.Close()
+	return d.ear.span(func(f func(place, *localfs.Dir) error) error {
+		for _, p := range places {
+			if err := d.visit(p, f); err != nil {
+				return err
+			}
 		}
-	}()
-	for _, p := range all {
-		dir, err := p.open(d.root)
-		if sdk.KindOf(err) == sdk.KindPermission {
-			continue // nor can it be listed; who needs the right has inotify, which goes by lists
-		}
-		if err != nil {
-			return false, err
-		}
-		places, dirs = append(places, p), append(dirs, dir)
+		return nil
+	})
+}
+
+// visit calls f with a place while that is open.
+func (d *Detector) visit(p place, f func(place, *localfs.Dir) error) error {
+	dir, err := p.open(d.root)
+	if sdk.KindOf(err) == sdk.KindPermission {
+		return nil // nor can it be listed; who needs the right has inotify, which goes by lists
 	}
-	return d.ear.span(places, dirs)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return f(p, dir)
 }
 
 // hear takes an event of a directory.

@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
-	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
 // ear is a queue of events. hear and span are called by one goroutine at a time;
@@ -13,12 +12,13 @@ type ear interface {
 	// fd is what becomes readable.
 	fd() int
 	// span has it hear of what happens in other places of the tree than its root's
-	// filesystem: in all of these, and in no others. Their directories are open
-	// meanwhile. It is called before the first look if the tree goes on in what is
-	// mounted there, and whenever that may have changed.
+	// filesystem: in all of those that each visits, and in no others. It is called
+	// before the first look if the tree goes on in what is mounted there, and whenever
+	// that may have changed.
 	// news says that something may not have been heard of, so that a look at
-	// everything is due. An error says that the ear cannot go on.
-	span(places []place, dirs []*localfs.Dir) (news bool, err error)
+	// everything is due. An error says that the ear cannot go on, but for errMoved: then
+	// it hears of what it did, and perhaps of more, until it is called once more.
+	span(each visits) (news bool, err error)
 	// hear reads what is in the queue, or as much of that as it holds by default if
 	// more and more comes, and tells of each directory in which
 	// something happened, perhaps more than once; tell reports whether the index
@@ -45,7 +45,7 @@ func (silence) hear(func(sdk.FileID) bool) (bool, error) { return false, nil }
 
 func (silence) watch([]sdk.FileID, []sdk.Path) ([]sdk.FileID, error) { return nil, nil }
 
-func (silence) span([]place, []*localfs.Dir) (bool, error) { return false, nil }
+func (silence) span(each visits) (bool, error) { return false, each.open() }
 
 func (silence) ended(func(sdk.FileID) bool) {}
 

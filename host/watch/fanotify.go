@@ -98,7 +98,7 @@ func (f *fanotify) mark(w *whole) error {
 	case unix.EXDEV:
 		return errors.New("the filesystem cannot be watched as a whole, or not beside others")
 	case unix.EOPNOTSUPP, unix.ENODEV:
-		return errors.New("the filesystem gives its directories no handles")
+		return errors.New("the filesystem gives its directories no handles; an overlay does with the mount option nfs_export=on")
 	case unix.ENOSPC:
 		return errors.New("too many marks are in use; raise the sysctl fs.fanotify.max_user_marks")
 	}
@@ -112,23 +112,28 @@ func (f *fanotify) marked(w *whole) bool {
 }
 
 // span marks the filesystems that were not marked yet. Those that are gone took their
-// marks with them. What is heard meanwhile is forgotten if something was marked.
-func (f *fanotify) span(places []place, dirs []*localfs.Dir) (news bool, err error) {
+// marks with them, or are mounted elsewhere, and their events lead nowhere. What is heard meanwhile is forgotten if something was marked.
+func (f *fanotify) span(each visits) (news bool, err error) {
 	was := f.handles.ways
 	f.handles.ways = map[fsid]*way{}
-	for i, p := range places {
-		fresh, err := f.reach(p, dirs[i], was)
+	err = each(func(p place, dir *localfs.Dir) error {
+		fresh, err := f.reach(p, dir, was)
 		if err != nil {
-			return true, fmt.Errorf("%s in the primary: %w", p.path, err)
+			return fmt.Errorf("%s in the primary: %w", p.path, err)
 		}
 		news = news || fresh
-	}
-	for id := range was {
-		if _, still := f.handles.ways[id]; !still {
-			news = true
+		return nil
+	})
+	for id, old := range was {
+		if _, still := f.handles.ways[id]; still {
+			continue
+		}
+		news = true
+		if err != nil {
+			f.handles.ways[id] = old // for all that is known it is still there
 		}
 	}
-	return news, nil
+	return news, err
 }
 
 // reach finds a way to the filesystem of an open directory, where was is how it was

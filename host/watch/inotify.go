@@ -71,6 +71,15 @@ func tooMany(dirs, limit int) error {
 	return fmt.Errorf("the primary has %d directories and a user may watch %d; raise the sysctl fs.inotify.max_user_watches to twice the number of directories", dirs, limit)
 }
 
+// usedUp says that the kernel let no more than so many directories be watched.
+func usedUp(watched int) error {
+	limit, err := readLimit()
+	if err != nil || limit <= watched {
+		return fmt.Errorf("no more than %d directories can be watched, and the primary has more; raise the sysctl fs.inotify.max_user_watches to twice the number of directories", watched)
+	}
+	return fmt.Errorf("no more than %d directories can be watched, and the primary has more: a user may watch %d, and other programs use the rest, or a container has a limit of its own; raise the sysctl fs.inotify.max_user_watches by twice the number of directories, or user.max_inotify_watches in the container", watched, limit)
+}
+
 func (n *inotify) fd() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -121,8 +130,7 @@ func (n *inotify) add(id sdk.FileID, path sdk.Path) (added bool, err error) {
 	switch err {
 	case nil:
 	case unix.ENOSPC:
-		limit, _ := readLimit()
-		return false, tooMany(len(n.ids)+1, limit)
+		return false, usedUp(len(n.ids))
 	case unix.EACCES, unix.ENOENT:
 		return false, nil // it may be entered, and not listed
 	default:
@@ -132,9 +140,10 @@ func (n *inotify) add(id sdk.FileID, path sdk.Path) (added bool, err error) {
 	return true, nil
 }
 
-// span has nothing to do: each directory is watched, wherever it lies. The watches of
-// a filesystem end with an event of each when it is unmounted.
-func (n *inotify) span([]place, []*localfs.Dir) (bool, error) { return false, nil }
+// span has nothing to do but to see that all places are there: each directory is
+// watched, wherever it lies. The watches of a filesystem end with an event of each when
+// it is unmounted.
+func (n *inotify) span(each visits) (bool, error) { return false, each.open() }
 
 func (n *inotify) ended(func(sdk.FileID) bool) {}
 

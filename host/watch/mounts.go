@@ -120,7 +120,7 @@ func parseMount(line []byte) (mount, bool) {
 
 // within reports whether a path is dir or below it.
 func within(path, dir string) bool {
-	return path == dir || dir == "/" || strings.HasPrefix(path, dir+"/")
+	return strings.HasPrefix(path, dir) && (len(path) == len(dir) || dir == "/" || path[len(dir)] == '/')
 }
 
 // unescape resolves the octal escapes of the kernel's tables.

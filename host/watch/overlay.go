@@ -14,12 +14,17 @@ const maxAbove = 1 << 10
 // know; and nothing tells of that in the directory above, where it would be found. So the
 // nearest one above that the index knows is told of instead.
 func (f *fanotify) meet(dir handle, id sdk.FileID, tell func(sdk.FileID) bool) {
+	if tell(id) {
+		return
+	}
+	// Where that is no longer mounted here a look at everything follows.
+	on, err := f.handles.enter(dir.fs)
 	var fs unix.Statfs_t
-	if tell(id) || unix.Fstatfs(f.root.FD(), &fs) != nil || fs.Type != unix.OVERLAYFS_SUPER_MAGIC {
+	if err != nil || unix.Fstatfs(on, &fs) != nil || fs.Type != unix.OVERLAYFS_SUPER_MAGIC {
 		return
 	}
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
-	fd, err := unix.OpenByHandleAt(f.root.FD(), unix.NewFileHandle(dir.kind, dir.data), flags)
+	fd, err := unix.OpenByHandleAt(on, unix.NewFileHandle(dir.kind, dir.data), flags)
 	for n := 0; n < maxAbove && err == nil; n++ {
 		var up int
 		up, err = unix.Openat(fd, "..", flags, 0)

@@ -11,22 +11,29 @@ import (
 
 // TestLayers changes, through an overlay, what is in the layer below until then.
 func TestLayers(t *testing.T) {
-	for _, kind := range []string{Fanotify, Inotify} {
-		t.Run(kind, func(t *testing.T) {
+	for _, c := range []struct{ name, kind, in string }{
+		{"fanotify", Fanotify, ""},
+		{"inotify", Inotify, ""},
+		{"fanotify in another filesystem", Fanotify, "merged/tree"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, t.TempDir(), kind)
+			r := newRig(t, t.TempDir(), c.kind)
 			r.tree = filepath.Join(overlay(t), "tree")
+			if c.in != "" {
+				r.tree, r.cross = filepath.Dir(filepath.Dir(r.tree)), true
+			}
 			r.open()
 			r.follow()
 			for _, op := range []operation{
-				{"write", func(r *rig) error { return os.WriteFile(r.path("d/f"), []byte("other"), 0o644) }},
-				{"write once more", func(r *rig) error { return os.WriteFile(r.path("d/f"), []byte("third"), 0o644) }},
-				{"chmod", func(r *rig) error { return os.Chmod(r.path("d/e/g"), 0o600) }},
-				{"create", func(r *rig) error { return os.WriteFile(r.path("d/e/new"), nil, 0o644) }},
-				{"chmod of a directory", func(r *rig) error { return os.Chmod(r.path("d/e"), 0o700) }},
-				{"rename", func(r *rig) error { return os.Rename(r.path("d/e/h"), r.path("d/h")) }},
-				{"remove", func(r *rig) error { return os.Remove(r.path("d/f")) }},
-				{"remove directories", func(r *rig) error { return os.RemoveAll(r.path("d/e")) }},
+				{"write", func(r *rig) error { return os.WriteFile(r.path(c.in+"/d/f"), []byte("other"), 0o644) }},
+				{"write once more", func(r *rig) error { return os.WriteFile(r.path(c.in+"/d/f"), []byte("third"), 0o644) }},
+				{"chmod", func(r *rig) error { return os.Chmod(r.path(c.in+"/d/e/g"), 0o600) }},
+				{"create", func(r *rig) error { return os.WriteFile(r.path(c.in+"/d/e/new"), nil, 0o644) }},
+				{"chmod of a directory", func(r *rig) error { return os.Chmod(r.path(c.in+"/d/e"), 0o700) }},
+				{"rename", func(r *rig) error { return os.Rename(r.path(c.in+"/d/e/h"), r.path(c.in+"/d/h")) }},
+				{"remove", func(r *rig) error { return os.Remove(r.path(c.in + "/d/f")) }},
+				{"remove directories", func(r *rig) error { return os.RemoveAll(r.path(c.in + "/d/e")) }},
 			} {
 				if err := op.do(r); err != nil {
 					t.Fatalf("%s: %v", op.name, err)

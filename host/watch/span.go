@@ -17,6 +17,13 @@ type place struct {
 	mount uint64 // its id
 }
 
+// visits calls a function with one place after the other, which is open meanwhile and
+// no longer: until it is closed nobody can unmount it.
+type visits func(func(place, *localfs.Dir) error) error
+
+// open opens each, to see that it can be.
+func (v visits) open() error { return v(func(place, *localfs.Dir) error { return nil }) }
+
 // errMoved says that a place is not where the table of mounts had it a moment ago.
 // A directory above it that is renamed does that, without a word.
 var errMoved = errors.New("what is mounted in the primary is moved about all the time")
@@ -60,49 +67,62 @@ func spanned(table []mount, own uint64, dir string) ([]mount, error) {
 	if i < 0 {
 		return nil, errors.New("the primary's mount is not in " + mountTable)
 	}
-	below := visible(table, own, dir)
+	on := map[uint64][]mount{}
+	for _, m := range table {
+		if m.id != m.parent {
+			on[m.parent] = append(on[m.parent], m)
+		}
+	}
+	below := visible(on, own, dir)
 	root := table[i]
 	root.from, root.at = path.Join(root.from, strings.TrimPrefix(dir, root.at)), dir
-	seen := []mount{root}
+	seen := map[string][]mount{root.dev: {root}}
 	for _, m := range below {
 		if !(localfs.FS{Type: m.kind}).Local() {
 			return nil, fmt.Errorf("%s is in the primary: on a filesystem of type %s others can make changes of which this machine's kernel does not tell", m.at, m.kind)
 		}
-		for _, s := range seen {
-			if s.dev == m.dev && (within(m.from, s.from) || within(s.from, m.from)) {
+		for _, s := range seen[m.dev] {
+			if within(m.from, s.from) || within(s.from, m.from) {
 				return nil, fmt.Errorf("%s and %s show the same directories, and an event does not say in which of the two they changed", s.at, m.at)
 			}
 		}
-		seen = append(seen, m)
+		seen[m.dev] = append(seen[m.dev], m)
 	}
 	return below, nil
 }
 
 // visible gives the mounts that are seen below a directory of a mount: what is mounted
-// there and not covered by others, with all below it.
-func visible(table []mount, id uint64, dir string) []mount {
+// there and not covered by others, with all below it. on are the mounts of a table by
+// what they are mounted on.
+func visible(on map[uint64][]mount, id uint64, dir string) []mount {
 	var in, out []mount
-	for _, m := range table {
-		if m.parent == id && m.id != id && m.at != dir && within(m.at, dir) {
-			in = append(in, m)
+	at := map[string]bool{}
+	for _, m := range on[id] {
+		if m.at != dir && within(m.at, dir) {
+			in, at[m.at] = append(in, m), true
 		}
 	}
 	for _, m := range in {
-		if slices.ContainsFunc(in, func(o mount) bool { return o.at != m.at && within(m.at, o.at) }) {
+		above := path.Dir(m.at)
+		for above != dir && !at[above] {
+			above = path.Dir(above)
+		}
+		if above != dir {
 			continue
 		}
-		m = top(table, m)
-		out = append(append(out, m), visible(table, m.id, m.at)...)
+		m = top(on, m)
+		out = append(append(out, m), visible(on, m.id, m.at)...)
 	}
 	return out
 }
 
 // top gives what is mounted last in the place of m.
-func top(table []mount, m mount) mount {
-	for i := 0; i < len(table); i++ {
-		if o := table[i]; o.parent == m.id && o.id != m.id && o.at == m.at {
-			m, i = o, -1
+func top(on map[uint64][]mount, m mount) mount {
+	for {
+		i := slices.IndexFunc(on[m.id], func(o mount) bool { return o.at == m.at })
+		if i < 0 {
+			return m
 		}
+		m = on[m.id][i]
 	}
-	return m
 }

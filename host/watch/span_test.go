@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -417,6 +419,50 @@ func TestShownTwiceLater(t *testing.T) {
 		}
 	default:
 		t.Error("it was not noticed")
+	}
+}
+
+// jostled is an ear that comes too late for what is mounted, so many times.
+type jostled struct {
+	ear
+	late atomic.Int32
+}
+
+func (j *jostled) span(each visits) (bool, error) {
+	if j.late.Add(-1) >= 0 {
+		return false, errMoved
+	}
+	return j.ear.span(each)
+}
+
+// TestSpanRestless: mounts come and go faster than they can be opened, as when a
+// thousand are unmounted one by one. That ends, and events are heard as before.
+func TestSpanRestless(t *testing.T) {
+	needsRoot(t)
+	r := newRig(t, memory(t), Fanotify)
+	r.cross = true
+	r.mount("a", "tmpfs", "size=1m")
+	var j *jostled
+	r.wrap = func(e ear) ear { j = &jostled{ear: e}; return j }
+	r.open()
+	r.follow()
+	j.late.Store(3 * spanTries)
+	r.noticed("mount", true, func() error { r.mount("b", "tmpfs", "size=1m"); return nil })
+	r.noticed("write in what was mounted", false, func() error { return os.WriteFile(r.path("b/f"), nil, 0o644) })
+	select {
+	case err := <-r.deaf:
+		t.Error(err)
+	default:
+	}
+	r.d.hearing.Lock()
+	defer r.d.hearing.Unlock()
+	j.late.Store(2 * spanTries)
+	if news, err := r.d.span(); !news || err != nil {
+		t.Errorf("news %v, %v", news, err)
+	}
+	r.d.restless = r.d.restless.Add(-2 * spanPatience)
+	if _, err := r.d.span(); !errors.Is(err, errMoved) {
+		t.Errorf("%v, and it never ends", err)
 	}
 }
 

@@ -48,6 +48,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	}
 	hint.Sweep = hint.Sweep || opts.Full
 	again, names := 0, false
+	unfinished := false // the last turn met what a look must have been too early for
 	for look := 1; ; look++ {
 		m.Tracker.SetState(report.Looking, nil)
 		sweep := m.sweeps() && (hint.Sweep || m.sweepDue())
@@ -69,7 +70,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 			m.sweepLater()
 		}
 		hint.Sweep = false
-		if opts.Full || sweep || !quiet && (pass.Root != last || again > 0 || len(m.astray) > 0 || m.due()) {
+		if opts.Full || sweep || !quiet && (pass.Root != last || again > 0 || unfinished || m.due()) {
 			last = pass.Root
 			m.Tracker.SetState(report.Syncing, nil)
 			m.expect(pass)
@@ -89,6 +90,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 				}
 			}
 			again++
+			unfinished = out.again || len(m.astray) > 0
 			if !out.again || again > maxAgain {
 				again = 0
 			}

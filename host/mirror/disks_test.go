@@ -37,7 +37,7 @@ func disk(t *testing.T, kind string) string {
 func mounted(t *testing.T, in string, size int64, mkfs ...string) string {
 	t.Helper()
 	asRoot(t)
-	dir, err := os.MkdirTemp("", "gsyncd-host-test-") //nolint:usetesting // t.TempDir is root's alone
+	dir, err := os.MkdirTemp("", "mirror-test-") //nolint:usetesting // t.TempDir is root's alone
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ type plan struct {
 	native bool // native xtimes are asked for, and taken over
 	root   bool // a partial pass begins at the root as well
 	resume bool // what was stamped since the point is listed again
+	until  bool // all that happened before the pass before had ended is told of by now
 	dirs   []sdk.FileID
 }
 
@@ -24,7 +25,7 @@ func (m *Marker) plan(ctx context.Context, src sdk.Source, b sdk.Beacon, hint Hi
 		p.resume = hint.Since != "" && hint.Since == m.Point()
 		p.full = hint.All || hint.Sweep || !m.links.filled || !p.resume && (m.owed || hint.Since != "")
 		m.owed = p.full
-		m.expect(hint.Until)
+		p.until = m.expect(hint.Until)
 		return p, nil
 	}
 	index := sdk.VolumeMark{Volume: b.Index.Volume, Since: b.Index.Since}

@@ -25,8 +25,9 @@ func (m *Marker) Point() Point {
 	return m.point.at
 }
 
-// expect notes the point of a hint, to be kept when nothing is open.
-func (m *Marker) expect(at Point) {
+// expect notes the point of a hint, to be kept when nothing is open, and reports whether
+// it was taken since the last pass.
+func (m *Marker) expect(at Point) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -37,7 +38,9 @@ func (m *Marker) expect(at Point) {
 		m.log.Warn("a point in the history of the primary is too long to be kept", "bytes", len(at))
 	default:
 		m.until = kept{at, m.clock.last}
+		return true
 	}
+	return false
 }
 
 // keep keeps the point that was told last, if a pass that came to its end left nothing

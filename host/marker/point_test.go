@@ -113,6 +113,24 @@ func (r *rig) sinceThen() Hint {
 	return Hint{Dirs: r.fs.since(at), Since: r.m.Point(), Until: r.teller.point()}
 }
 
+// A directory that is gone is forgotten once a point was taken behind the pass that did
+// not find it, though nothing else leads to a look: what moved it would have been told of.
+func TestPointBuries(t *testing.T) {
+	r := resumed(t, 50)
+	r.fs.remove("d05")
+	r.quiet()
+	gone := r.m.Dirs()
+	kept := r.m.Point()
+	r.lookAt(Hint{Until: kept})
+	r.expect("directories where a point was told again", gone, r.m.Dirs())
+	r.fs.listed = 0
+	r.teller.last = r.fs.commit()
+	r.lookAt(Hint{Until: r.teller.point()})
+	if r.fs.listed != 0 || r.m.Dirs() >= gone || r.m.Point() == kept {
+		t.Errorf("%d directories after %d, %d listed, the point is %q", r.m.Dirs(), gone, r.fs.listed, r.m.Point())
+	}
+}
+
 // The names of files with several are known after a start from a point.
 func TestNamesLiveOn(t *testing.T) {
 	r := resumed(t, 50)

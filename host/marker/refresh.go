@@ -108,7 +108,7 @@ func (m *Marker) finish(w *walk, complete bool) error {
 // complete takes over what only a pass that came to its end may change.
 func (m *Marker) complete(w *walk) {
 	w.shelved()
-	if w.full || w.native || w.pass.Dirs > 0 {
+	if w.full || w.native || w.until || w.pass.Dirs > 0 {
 		m.forget(w.seen)
 		// Names went with what is forgotten.
 		w.pass.Racy = w.doubts() || w.pass.Racy

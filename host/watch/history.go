@@ -303,7 +303,7 @@ func (d *Detector) mounted() {
 func (h *history) settle(early marker.Point, passes uint64, c committed) bool {
 	switch {
 	case early == "":
-		h.early, h.passes, h.again = h.point(c.transaction), c.passes, true
+		h.until, h.early, h.passes, h.again = "", h.point(c.transaction), c.passes, true
 		return false
 	case h.passes != passes:
 		return false // overtaken: another will come

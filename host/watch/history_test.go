@@ -543,6 +543,11 @@ func TestMeanwhile(t *testing.T) {
 			dir := r.idOf("d3")
 			r.write("d3/f", "other")
 			h := r.d.past
+			for h.next = (time.Time{}); h.until == ""; { // which no hint takes before another pass
+				r.d.recall(t.Context())
+			}
+			r.look(marker.Hint{})
+			r.write("d3/f", "others")
 			for h.next, h.ended = (time.Time{}), (time.Time{}); !h.committing; {
 				r.d.recall(t.Context())
 			}
@@ -551,6 +556,9 @@ func TestMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.done <- c
+			if r.d.recall(t.Context()); h.until != "" && h.passes == r.d.passes {
+				t.Error("the point before stays, as if it had been taken after the pass")
+			}
 			told := false
 			for end := time.Now().Add(10 * time.Second); ; {
 				hint, err := r.d.Next(t.Context())

@@ -1,13 +1,16 @@
 package mirror_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/gsyncd/gsyncd-host/host/marker"
 	"github.com/gsyncd/gsyncd-host/host/mirror"
+	"github.com/gsyncd/gsyncd-host/host/report"
 )
 
 func TestFirstSyncAndQuiet(t *testing.T) {
@@ -238,5 +241,27 @@ func TestOwnNames(t *testing.T) {
 	r.sync()
 	if r.exists("d/.gsyncd-host.old.1") || r.exists(".gsyncd-host.job") {
 		t.Error("a leftover stayed")
+	}
+}
+
+// slow is a detector that is ended before it tells where to look first, as one is that waits
+// for a disk.
+type slow struct {
+	mirror.Detector
+	next func()
+}
+
+func (s slow) Next(context.Context) (marker.Hint, error) {
+	s.next()
+	return marker.Hint{}, context.Canceled
+}
+
+// Whoever asks meanwhile is told that it is the primary that is waited for.
+func TestStateBeforeTheFirstLook(t *testing.T) {
+	r := newRig(t)
+	var state report.State
+	r.detector = slow{next: func() { state = r.tracker.Snapshot().State }}
+	if err := r.run(mirror.Options{}); !errors.Is(err, context.Canceled) || state != report.Looking {
+		t.Errorf("state %q, %v", state, err)
 	}
 }

@@ -45,6 +45,7 @@ type rig struct {
 	wrapSource func(sdk.Source) sdk.Source
 	wrapTarget func(sdk.Target) sdk.Target
 	wrapMarker func(*marker.Marker) mirror.Marker
+	detector   mirror.Detector // nil: by events, or by scanning
 	retry      mirror.Retry
 	pace       marker.ScanPace
 	// streamed hides from the mover that both sides are local, so that all data
@@ -210,6 +211,9 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 		defer d.Close()
 		index.Watched(d.Watch)
 		detector = d
+	}
+	if r.detector != nil {
+		detector = r.detector
 	}
 	m := mirror.New(mirror.Config{
 		Source: src, Target: dst, Marker: xtimes, Mover: mv,

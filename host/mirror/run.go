@@ -41,7 +41,8 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	if m.barred {
 		m.notice("the secondary does not let this mirror remove or move anything: what the primary no longer has stays there")
 	}
-	var last sdk.XTime // root xtime of the last turn
+	var last sdk.XTime                      // root xtime of the last turn
+	m.Tracker.SetState(report.Looking, nil) // a filesystem with a history is waited for
 	hint, err := m.Detector.Next(ctx)
 	if err != nil {
 		return err

@@ -404,7 +404,7 @@ func TestPowerCut(t *testing.T) {
 				}
 			})
 			r.kill()
-			if err := errors.Join(unix.Unmount(base, 0), run("cp", "--sparse=always", image+".cut", image), run("mount", "-o", "loop,noatime", image, base)); err != nil {
+			if err := errors.Join(unmount(base), run("cp", "--sparse=always", image+".cut", image), run("mount", "-o", "loop,noatime", image, base)); err != nil {
 				t.Fatal(err)
 			}
 			p := r.open()

@@ -318,17 +318,28 @@ func command(t *testing.T, argv ...string) {
 	}
 }
 
-// mounted mounts an image somewhere until unmount is called, or the test ends.
-func mounted(t *testing.T, file, options string) (dir string, unmount func()) {
+// mounted mounts an image somewhere until end is called, or the test ends.
+func mounted(t *testing.T, file, options string) (dir string, end func()) {
 	t.Helper()
 	dir = t.TempDir()
 	t.Cleanup(func() { unmountBelow(t, dir) })
 	command(t, "mount", "-o", options, file, dir)
 	return dir, func() {
 		t.Helper()
-		if err := syscall.Unmount(dir, 0); err != nil {
+		if err := unmount(dir); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// unmount unmounts a directory, which may be busy for a moment: nobody waits for the end
+// of a commit, and a command that another test begins has all open that this one has.
+func unmount(dir string) error {
+	for end := time.Now().Add(10 * time.Second); ; {
+		if err := unix.Unmount(dir, 0); err != unix.EBUSY || time.Now().After(end) {
+			return err
+		}
+		<-time.After(time.Millisecond)
 	}
 }
 
@@ -361,11 +372,11 @@ func onSubvolume(t *testing.T) string {
 func subvolumes(t *testing.T) string {
 	t.Helper()
 	file := makeImage(t, 256<<20, "mkfs.btrfs", "-q")
-	top, unmount := mounted(t, file, "loop")
+	top, end := mounted(t, file, "loop")
 	for _, name := range []string{"@", "@/other"} {
 		command(t, "btrfs", "subvolume", "create", filepath.Join(top, name))
 	}
-	unmount()
+	end()
 	return file
 }
 

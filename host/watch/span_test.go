@@ -51,10 +51,10 @@ func (r *rig) mount(name, what, options string) {
 	command(r.t, argv...)
 }
 
-// unmount fails the test if something in the place is open.
+// unmount fails the test if something in the place stays open.
 func (r *rig) unmount(name string) {
 	r.t.Helper()
-	if err := unix.Unmount(r.path(name), 0); err != nil {
+	if err := unmount(r.path(name)); err != nil {
 		r.t.Fatalf("unmount %s: %v", name, err)
 	}
 }

@@ -126,3 +126,34 @@ func TestPromise6NoSpin(t *testing.T) {
 		})
 	}
 }
+
+// TestGoneForAMoment: a file is not there when it is to be read, and is there again at
+// the next look. That finds nothing new, as one does that comes before the event.
+func TestGoneForAMoment(t *testing.T) {
+	r := newRig(t)
+	r.streamed = true
+	var gone atomic.Bool
+	r.wrapSource = func(s sdk.Source) sdk.Source {
+		return hookSource{s, &hooks{read: func(paths []sdk.Path, sink sdk.ReadSink, next func([]sdk.Path, sdk.ReadSink) error) error {
+			return next(paths, momentSink{sink, &gone})
+		}}}
+	}
+	r.sh("echo 1 >f")
+	r.age()
+	if s := r.sync(); !gone.Load() || s.Done.Files != 1 || !r.exists("f") {
+		t.Errorf("%+v", s.Done)
+	}
+}
+
+// momentSink says that the first file is gone.
+type momentSink struct {
+	sdk.ReadSink
+	gone *atomic.Bool
+}
+
+func (s momentSink) EndFile(i int, after *sdk.Entry, err *sdk.Error) error {
+	if s.gone.CompareAndSwap(false, true) {
+		err = &sdk.Error{Kind: sdk.KindNotExist, Op: "read", Errno: syscall.ENOENT}
+	}
+	return s.ReadSink.EndFile(i, after, err)
+}

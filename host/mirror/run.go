@@ -49,7 +49,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	}
 	hint.Sweep = hint.Sweep || opts.Full
 	again, names := 0, false
-	unfinished := false // the last turn met what a look must have been too early for
+	unfinished := false // the last turn met what a look must have been too early for, or merely was gone again
 	for look := 1; ; look++ {
 		m.Tracker.SetState(report.Looking, nil)
 		sweep := m.sweeps() && (hint.Sweep || m.sweepDue())
@@ -91,7 +91,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 				}
 			}
 			again++
-			unfinished = out.again || len(m.astray) > 0
+			unfinished = out.again || len(m.astray) > 0 || !out.clean && !m.ledger.any()
 			if !out.again || again > maxAgain {
 				again = 0
 			}

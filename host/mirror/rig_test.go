@@ -58,6 +58,20 @@ type rig struct {
 	closed func()
 }
 
+// prompt is a detector for a run that is to end soon: it does not wait for events
+// that may never come. The program listens to none in such a run.
+type prompt struct{ *watch.Detector }
+
+func (p prompt) Next(ctx context.Context) (marker.Hint, error) {
+	wait, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	hint, err := p.Detector.Next(wait)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return marker.Hint{}, ctx.Err()
+	}
+	return hint, err
+}
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	return newRigAt(t, t.TempDir())
@@ -211,6 +225,9 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 		defer d.Close()
 		index.Watched(d.Watch)
 		detector = d
+		if opts.Once && r.events != watch.Btrfs {
+			detector = prompt{d}
+		}
 	}
 	if r.detector != nil {
 		detector = r.detector

@@ -317,9 +317,15 @@ func testConcurrentReading(t T, s *suite) {
 					return
 				}
 				d := newDigests(len(files))
-				if err := src.Read(t.Context(), paths(files), d); err != nil || !slices.Equal(d.sums, want.sums) {
-					t.Errorf("read: other data than alone, %v", err)
+				if err := src.Read(t.Context(), paths(files), d); err != nil {
+					t.Errorf("read: %v", err)
 					return
+				}
+				for i := range files {
+					if d.sums[i] != want.sums[i] {
+						t.Errorf("read %q: other data than alone, %v, then %v", files[i].path, want.files[i].err, d.files[i].err)
+						return
+					}
 				}
 			}
 		})

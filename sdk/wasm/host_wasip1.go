@@ -27,7 +27,9 @@ func Host() Caller { return hostCaller{} }
 const smallAnswer = 8 << 10
 
 // Call implements [Caller]. The module has one thread and waits: no context can end
-// a call but the runner's own.
+// a call but the runner's own. Between a call and the fetching of its answer memory is
+// asked for, and whoever asks may have to wait for the garbage collector, while other
+// goroutines go on: none of them may call before the answer is here.
 func (hostCaller) Call(ctx context.Context, m Method, request []byte, use func([]byte) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -37,11 +39,13 @@ func (hostCaller) Call(ctx context.Context, m Method, request []byte, use func([
 	}
 	// Answers may be in use while others come, so each has memory of its own.
 	answer := make([]byte, smallAnswer)
+	module.host.Lock()
 	n := hostCall(uint32(m), address(request), uint32(len(request)), address(answer), uint32(len(answer)))
 	if int(n) > len(answer) {
 		answer = make([]byte, n)
 		hostFetch(address(answer))
 	}
+	module.host.Unlock()
 	runtime.KeepAlive(request)
 	body, err := Answer(answer[:n])
 	runtime.KeepAlive(answer)

@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"log/slog"
+	"sync"
 	_ "unsafe" // for go:linkname
 
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -12,8 +13,9 @@ import (
 // receiver, so there is no other place for it.
 var module struct { //nolint:gochecknoglobals // the exports of a module have no receiver
 	guest   *Guest
-	request []byte // the runner's place for a request
-	answer  []byte // valid until the next call
+	request []byte     // the runner's place for a request
+	answer  []byte     // valid until the next call
+	host    sync.Mutex // held from a call of the runner until its answer is here
 }
 
 // mainMain is the program's main function. A module that is built as a library is

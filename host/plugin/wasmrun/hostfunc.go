@@ -22,7 +22,7 @@ func (e *engine) offer(ctx context.Context) error {
 }
 
 // hostCall answers a guest: as much of the answer as fits goes to the place that the
-// guest says; all of it waits to be fetched if that is not all. It returns the
+// guest says; all of it waits to be fetched if it does not fit. It returns the
 // answer's length. A place outside of the guest's memory is a trap.
 func hostCall(ctx context.Context, mod api.Module, stack []uint64) {
 	i, ok := ctx.Value(instanceKey{}).(*instance)
@@ -40,10 +40,9 @@ func hostCall(ctx context.Context, mod api.Module, stack []uint64) {
 		answer = i.answer(method, request)
 		i.budget.resume()
 	}
-	i.pending = answer
 	part := answer
-	if int(room) < len(answer) {
-		part = nil
+	if i.pending = nil; int(room) < len(answer) {
+		part, i.pending = nil, answer
 	}
 	if !mod.Memory().Write(out, part) {
 		// It gets nothing, and what it takes for an answer is its own affair.
@@ -53,7 +52,9 @@ func hostCall(ctx context.Context, mod api.Module, stack []uint64) {
 	stack[0] = uint64(uint32(len(answer)))
 }
 
-// hostFetch writes the whole of the last answer to a place.
+// hostFetch writes the whole of the last answer to a place, if that did not fit when it
+// was given. That may be in a later call of the guest: a part of it that was at work may
+// have had to wait.
 func hostFetch(ctx context.Context, mod api.Module, stack []uint64) {
 	if i, ok := ctx.Value(instanceKey{}).(*instance); ok {
 		mod.Memory().Write(uint32(stack[0]), i.pending)

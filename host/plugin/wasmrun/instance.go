@@ -169,7 +169,6 @@ func (i *instance) run(ctx context.Context, op string, limit time.Duration, f fu
 	err := f(work)
 	undo()
 	late := b.close()
-	i.pending = nil
 	if err == nil {
 		return nil
 	}

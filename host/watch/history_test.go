@@ -20,9 +20,13 @@ import (
 )
 
 // beat has the filesystem asked at once, and looks where that leads. Where the disk is so
-// slow that a pass overtakes it, it is asked again.
+// slow that a pass overtakes it, it is asked again. An answer that is under way already is
+// of before.
 func (r *rig) beat() {
 	r.t.Helper()
+	for r.d.past.committing {
+		r.follow()
+	}
 	for tries, again := 0, true; again && tries < 10; tries++ {
 		for r.d.past.next, r.d.past.ended = (time.Time{}), (time.Time{}); r.d.past.ended.IsZero(); {
 			r.follow()

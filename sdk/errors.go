@@ -142,7 +142,8 @@ func errnoKind(no syscall.Errno) Kind {
 		return KindUnsupported
 	case syscall.ENOSPC, syscall.EDQUOT:
 		return KindNoSpace
-	case syscall.EAGAIN, syscall.EINTR, syscall.EIO, syscall.ETIMEDOUT, syscall.ESTALE, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ENOTCONN:
+	case syscall.EAGAIN, syscall.EINTR, syscall.EIO, syscall.ETIMEDOUT, syscall.ESTALE, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ENOTCONN,
+		syscall.EBADFD: // an open file of a FUSE filesystem whose server changed beneath it: it is opened anew
 		return KindTransient
 	case syscall.EBUSY, syscall.ETXTBSY:
 		return KindBusy

@@ -94,6 +94,9 @@ func TestErrors(t *testing.T) {
 	if again := NewError("copy", "c", err); again.Kind != KindNoSpace || again.Errno != syscall.ENOSPC {
 		t.Errorf("wrapped again: %#v", again)
 	}
+	if kind := KindOf(syscall.EBADFD); kind != KindTransient {
+		t.Errorf("an open file whose server changed beneath it is %s", kind)
+	}
 	for kind, sentinel := range map[Kind]error{KindNotExist: fs.ErrNotExist, KindPermission: fs.ErrPermission, KindUnsupported: errors.ErrUnsupported} {
 		if !errors.Is(&Error{Kind: kind}, sentinel) {
 			t.Errorf("%s is not %v", kind, sentinel)

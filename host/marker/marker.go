@@ -95,7 +95,9 @@ func Open(dir string, opts Options) (*Marker, error) {
 	m := &Marker{log: opts.Logger, rand: opts.Rand, journal: j}
 	m.clock.wall = opts.Clock
 	if state != nil {
-		m.take(state)
+		if err := m.take(state); err != nil {
+			return nil, errors.Join(err, j.close())
+		}
 		return m, nil
 	}
 	if errors.Is(why, fs.ErrNotExist) {
@@ -117,14 +119,16 @@ func (m *Marker) Watched(f func(ids []sdk.FileID, paths []sdk.Path)) {
 }
 
 // take goes on with an index that was loaded.
-func (m *Marker) take(state *loaded) {
+func (m *Marker) take(state *loaded) error {
 	m.epoch, m.ident, m.index = state.head.epoch, state.head.ident, state.head.index
 	m.forgetAll()
 	m.tree, m.moves, m.swept, m.point = state.tree, state.moves, state.swept, state.point
 	if m.point.at != "" {
 		m.links.load(state.names)
 	}
-	m.clock.last, m.clock.reserved = state.clock, state.clock
+	if err := m.clock.resume(state.clock, m.rand); err != nil {
+		return err
+	}
 	for r, n := range m.tree.all() {
 		switch {
 		case n.is(flagGhost):
@@ -134,6 +138,7 @@ func (m *Marker) take(state *loaded) {
 		}
 	}
 	m.told = m.count()
+	return nil
 }
 
 // forgetAll empties what is known of a tree.

@@ -110,6 +110,7 @@ func (t *turn) linkBatch(ctx context.Context, links []link) error {
 	for i := range links {
 		l := &links[i]
 		leader, name := &found[2*i], &found[2*i+1]
+		t.doubtWithFirst(l)
 		switch {
 		case !t.isVersion(leader, &l.entry):
 			if err := t.unlinked(ctx, l); err != nil {
@@ -157,6 +158,27 @@ func (t *turn) linkBatch(ctx context.Context, links []link) error {
 // primary's entry describes, as far as looks go.
 func (t *turn) isVersion(s, p *sdk.Entry) bool {
 	return s.Type == sdk.TypeRegular && s.Size == p.Size && t.policy.MetaDiff(p, s, false)&sdk.MetaMtime == 0
+}
+
+// doubtWithFirst notes that a name was not done if nothing vouches for the first one
+// that it is to be joined to: that failed in this turn, or what holds it did, as when it
+// was renamed meanwhile. It may look like the version that it should be and be an
+// earlier one. Should it come after this name by the next turn, for its new place, it
+// would be joined to this one, and nobody would look at the contents of either.
+func (t *turn) doubtWithFirst(l *link) {
+	if l.node == nil {
+		return // the first was just put into place
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := l.leader
+	n := t.entered[at.Dir()]
+	for ; n == nil; n = t.entered[at.Dir()] {
+		at = at.Dir() // it is new, or has a mark that holds, if what holds it was done
+	}
+	if _, failed := n.again[at.Base()]; failed || !n.visited {
+		l.node.failName(l.name)
+	}
 }
 
 func (t *turn) linkDone(l *link) {

@@ -24,6 +24,8 @@ type Marker interface {
 	Links(id sdk.FileID) []sdk.Path
 	Place(id sdk.FileID) (marker.Place, bool)
 	Moved(id sdk.FileID)
+	Differs(id sdk.FileID, w *marker.Witness) bool
+	Doubt(ids []sdk.FileID) error
 }
 
 // Detector says when to look again; *marker.ScanDetector is one.

@@ -134,6 +134,9 @@ func (t *turn) dirMetas(ctx context.Context, wave []*node) (m dirMetas, err erro
 			t.failDir(n) // not what was visited: the next pass tells
 			continue
 		}
+		t.mu.Lock()
+		t.doubtUnless(n, &n.self, e)
+		t.mu.Unlock()
 		m.ops = append(m.ops, sdk.Op{Kind: sdk.OpSetMeta, Path: n.path, Meta: sdk.MetaOf(e, n.mask)})
 		m.of = append(m.of, n)
 	}

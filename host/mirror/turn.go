@@ -51,8 +51,10 @@ type turn struct {
 	blind       bool               // part of the primary could not be seen
 	vanished    bool               // something was gone again when it was looked at
 	nameless    bool               // a file has names that take a full pass to find
+	doubts      doubts             // what the index is still to be told
 
 	publishing sync.Mutex // one publish at a time
+	telling    sync.Mutex // one tells the index at a time
 }
 
 // stagedFile is a file that lies beside its place.
@@ -71,7 +73,7 @@ type entryOp struct {
 	node  *node
 	name  string
 	op    sdk.Op
-	id    sdk.FileID // the primary's entry that it is about, where that matters
+	of    *sdk.Entry // the primary's entry that it is about, as it was listed, where that matters
 	child *node      // a new directory, which is entered only if this is done
 	own   bool       // our bookkeeping: does not count
 	must  bool       // if it cannot be done the turn ends
@@ -285,6 +287,7 @@ func (t *turn) result(r mover.Result) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.doubtUnless(n, &r.Job.Entry, &r.Entry)
 	if r.Entry.ID != r.Job.Entry.ID {
 		// A newer file, or that of another directory which stands here now: good
 		// enough to be seen, but the listing does not vouch for it.

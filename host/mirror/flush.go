@@ -93,10 +93,11 @@ func (w *walker) fillXattrs(ctx context.Context) error {
 		if e.Err != nil || e.ID != o.of.ID {
 			// Kind 0 stands for "do not do it": see applyEntryOps.
 			o.op.Kind = 0
+			gone := w.gone(o.op.Path, e.Err)
 			w.mu.Lock()
-			w.missed(e.Err)
+			w.missed(gone)
 			w.mu.Unlock()
-			if e.Err != nil && e.Err.Kind != sdk.KindNotExist {
+			if !gone {
 				w.ledger.raise(o.op.Path, sdk.Primary, e.Err)
 			}
 			continue

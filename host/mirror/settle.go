@@ -127,7 +127,7 @@ func (t *turn) dirMetas(ctx context.Context, wave []*node) (m dirMetas, err erro
 	}
 	for i, n := range nodes {
 		e := &entries[i]
-		if e.Err != nil && e.Err.Kind != sdk.KindNotExist {
+		if !t.gone(n.path, e.Err) {
 			t.ledger.raise(n.path, sdk.Primary, e.Err)
 		}
 		if e.Err != nil || e.ID != n.id {

@@ -77,7 +77,7 @@ func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 		if err == nil {
 			err, side = a.S.Err, sdk.Secondary
 		} else {
-			w.missed(err)
+			w.missed(err.Kind == sdk.KindNotExist)
 		}
 		n.open++
 		w.mu.Unlock()

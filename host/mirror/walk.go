@@ -317,16 +317,17 @@ func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
 	return v
 }
 
-// lost ends the visit of a directory that could not be listed. Without an error,
-// or when it is gone, the next pass will tell more.
+// lost ends the visit of a directory that could not be listed. Without an error it
+// is another one.
 func (w *walker) lost(n *node, side sdk.Role, err *sdk.Error) {
-	if err != nil && !(err.Kind == sdk.KindNotExist && side == sdk.Primary) {
+	gone := side == sdk.Primary && w.gone(n.path, err)
+	if err != nil && !gone {
 		w.ledger.raise(n.path, side, err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if side == sdk.Primary {
-		w.missed(err)
+		w.missed(gone)
 	}
 	n.failed = true
 	w.release(n)

@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ import (
 type powered struct {
 	t          *testing.T
 	image, dir string
+	backs      int
 }
 
 func newPowered(t *testing.T, size int64, mkfs ...string) *powered {
@@ -43,15 +45,31 @@ func (d *powered) run(argv ...string) {
 // sync brings all of it to the disk.
 func (d *powered) sync() { d.run("sync", "-f", d.dir) }
 
-// cut keeps what has reached the disk, and back has no more on it.
-func (d *powered) cut() { d.run("cp", "--reflink=always", d.image, d.image+".cut") }
+// kept is where cut keeps what has reached the disk, and back has no more on it.
+func (d *powered) kept() string { return filepath.Join(filepath.Dir(d.image), "cut") }
+
+func (d *powered) cut() { d.run("cp", "--reflink=always", d.image, d.kept()) }
 
 func (d *powered) back() {
+	d.t.Helper()
+	d.remount(func() {
+		// In another file: the kernel may not be done with the loop device yet, and what
+		// that has read of the old one would be taken for what is in the file.
+		was := d.image
+		d.backs++
+		d.image = filepath.Join(filepath.Dir(was), fmt.Sprint("image", d.backs))
+		d.run("cp", "--reflink=always", d.kept(), d.image)
+		d.run("rm", was)
+	})
+}
+
+// remount does something while it is not mounted.
+func (d *powered) remount(meanwhile func()) {
 	d.t.Helper()
 	if err := unix.Unmount(d.dir, 0); err != nil {
 		d.t.Fatal(err)
 	}
-	d.run("cp", "--reflink=always", d.image+".cut", d.image)
+	meanwhile()
 	d.run("mount", "-o", "loop", d.image, d.dir)
 }
 

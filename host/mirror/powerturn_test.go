@@ -207,3 +207,71 @@ func TestPowerIsLostAfterATurn(t *testing.T) {
 		})
 	}
 }
+
+// doubtCounter counts what the index is told, and does something after the first look.
+type doubtCounter struct {
+	mirror.Marker
+	after func()
+	mu    sync.Mutex
+	calls int
+	ids   map[sdk.FileID]bool
+}
+
+func (c *doubtCounter) Refresh(ctx context.Context, src sdk.Source, hint marker.Hint) (marker.Pass, error) {
+	pass, err := c.Marker.Refresh(ctx, src, hint)
+	c.after()
+	c.after = func() {}
+	return pass, err
+}
+
+func (c *doubtCounter) Doubt(ids []sdk.FileID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		c.ids[id] = true
+	}
+	c.calls++
+	return c.Marker.Doubt(ids)
+}
+
+// TestDoubtCosts: a tree that holds still costs not one word to the index, whatever is
+// in it. What changed after the look costs one for all that is marked together, and no
+// turn that it would not have cost without.
+func TestDoubtCosts(t *testing.T) {
+	both(t, func(t *testing.T, r *rig) {
+		r = r.inMemory()
+		run := func(opts mirror.Options, script string) *doubtCounter {
+			t.Helper()
+			c := &doubtCounter{after: func() { r.sh(script) }, ids: map[sdk.FileID]bool{}}
+			r.wrapMarker = func(m *marker.Marker) mirror.Marker { c.Marker = m; return c }
+			if err := r.run(opts); err != nil {
+				t.Fatalf("%v; problems %+v", err, r.tracker.Snapshot().Problems)
+			}
+			r.equal()
+			return c
+		}
+		r.sh(lateTree + "; ln -s f copied/link; ln copied/f copied/hard; ln copied/f attrs/hard; mkfifo copied/pipe; touch -d 2100-01-01 copied/to-come; chmod 500 link/sub")
+		r.age()
+		for _, opts := range []mirror.Options{{Once: true}, {Once: true, Full: true}} {
+			if c := run(opts, "true"); c.calls > 0 {
+				t.Errorf("%+v: the index was told of %d directories where nothing changed", opts, len(c.ids))
+			}
+		}
+		c := run(mirror.Options{Once: true}, "true")
+		if visited := r.tracker.Snapshot().Done.Visited; c.calls > 0 || visited > 0 {
+			t.Errorf("in a quiet tree the index was told %d times, %d directories were entered", c.calls, visited)
+		}
+		r.sh("for d in [a-g]*; do echo new >$d/new; done")
+		r.age()
+		c = run(mirror.Options{Once: true}, "for d in [a-g]*; do echo after >$d/after; done")
+		s := r.tracker.Snapshot()
+		// The root and these four are entered by each turn: two that bring something, and one
+		// more if that was too young. All get their marks at once, if it does not take long.
+		if c.calls < 1 || c.calls > 2 || len(c.ids) != 4 || s.Done.Visited > 3*5 {
+			t.Errorf("told %d times of %d directories; %d looks, %d directories entered", c.calls, len(c.ids), s.Turns, s.Done.Visited)
+		}
+		if run(mirror.Options{Once: true}, "true"); r.tracker.Snapshot().Done.Visited > 0 {
+			t.Error("a restart has something left to look at")
+		}
+	})
+}

@@ -175,7 +175,8 @@ func (e *Entry) Validate() error {
 	return nil
 }
 
-// Fields says which costly parts of an Entry are wanted; the rest always is.
+// Fields says which costly parts of an Entry are wanted; the rest always is, and is the
+// same whatever is asked for besides.
 type Fields uint8
 
 // The costly parts.

@@ -51,6 +51,14 @@
 // the point, for the filesystem may have lost that in a power cut, and tells of nothing
 // then. With a point, the index also holds the names of files with several.
 //
+// # Doubt
+//
+// Whoever brings the tree elsewhere lists and reads it later than the pass did, and may
+// get a newer state under the xtime of the pass. That is no harm as long as the next pass
+// finds it. If the filesystem loses it in a power cut, nothing differs from the pass, so
+// the reader says what it found changed, see [Marker.Doubt]: for a start such a digest is
+// unknown. A pass that is told where to look is not led there by that.
+//
 // # Whole passes
 //
 // A pass through the whole tree stands for all that was not told of before it. What

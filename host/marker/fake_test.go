@@ -19,8 +19,7 @@ type object struct {
 	fail  *sdk.Error
 	// native is a directory's native xtime.
 	native sdk.NativeXTime
-	// gen and op are when it was changed last.
-	gen, op uint64
+	gen    uint64 // when it was changed last
 }
 
 // fakeFS is a tree in memory with a filesystem's rules: a clock that advances
@@ -98,8 +97,7 @@ func (f *fakeFS) id(p sdk.Path) sdk.FileID { return f.must(p).entry.ID }
 
 // touched sets the change time, touchedDir the modification time as well.
 func (f *fakeFS) touched(o *object) {
-	f.ops++
-	o.entry.Ctime, o.gen, o.op = f.ctime(), f.gen, f.ops
+	o.entry.Ctime, o.gen = f.ctime(), f.gen
 }
 
 func (f *fakeFS) touchedDir(o *object) {

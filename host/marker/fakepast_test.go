@@ -15,7 +15,6 @@ import (
 // cut.
 type past struct {
 	gen  uint64 // of changes to come
-	ops  uint64 // so far
 	kept *image // what was committed last
 	// away holds what was moved out of the tree, and may come back.
 	away *object
@@ -56,6 +55,7 @@ func copyOf(o *object, copies map[*object]*object) *object {
 // was lost out again.
 func (f *fakeFS) cutPower(anew bool) {
 	was := f.kept
+	clear(f.made) // who begins anew lists everything
 	f.root, f.away, f.gen = was.root, was.away, was.gen+1
 	if !anew {
 		f.last = was.last

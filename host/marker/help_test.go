@@ -28,7 +28,7 @@ type rig struct {
 	// teller and dice are for points.
 	teller teller
 	dice   *rand.Rand
-	seen   uint64 // changes before the last pass
+	last   Pass
 }
 
 type told string
@@ -120,7 +120,7 @@ func (r *rig) lookAt(hint Hint) Pass {
 func (r *rig) try(hint Hint) (Pass, error) {
 	r.t.Helper()
 	r.wall = r.wall.Add(time.Second)
-	r.hint, r.seen = hint, r.fs.ops
+	r.hint = hint
 	holes := maps.Clone(r.fs.holes)
 	resumes, log, epoch := hint.Since != "" && hint.Since == r.m.Point() && !hint.All, r.log.Len(), r.m.epoch
 	r.fs.passes++
@@ -132,6 +132,7 @@ func (r *rig) try(hint Hint) (Pass, error) {
 		r.t.Error("a start from the point went through the whole tree")
 	}
 	checkTree(r.t, r.m)
+	r.last = p
 	return p, err
 }
 

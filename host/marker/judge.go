@@ -12,9 +12,9 @@ func (w *walk) listed(r ref) {
 	n := m.tree.at(r)
 	sum, racy := w.dig.done()
 	was := n.flags
-	differs := n.is(flagUnknown) || n.digest != sum || w.hidden(n)
+	differs := n.is(flagUnknown|flagDoubt) || n.digest != sum || w.hidden(n)
 	n.digest = sum
-	n.flags &^= flagUnknown | flagUnlisted | flagHole | flagAgain
+	n.flags &^= flagUnknown | flagDoubt | flagUnlisted | flagHole | flagAgain
 	if w.unseen {
 		n.flags |= flagAgain // no mark need tell of it when it can be seen
 		w.pass.Unseen++

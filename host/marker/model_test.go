@@ -323,11 +323,20 @@ func mirrorModel(t *testing.T, seed uint64, by told, sick *faults) {
 				r.fs.mark(sdk.Root)
 			}
 		}
+		cut := by != native && u.IntN(6) == 0
+		if cut {
+			r.fs.commit()
+		}
 		copyOf.crawl(r, sdk.Root, r.fs.root.entry.ID, disturb)
+		if cut { // before anybody looks at what changed meanwhile
+			r.fs.cutPower(u.IntN(2) == 0)
+			sick.forget(r.fs)
+			r.crash()
+		}
 		r.fs.now += u.Int64N(2 * r.fs.step)
-		if by == points && u.IntN(8) == 0 {
+		if cut || by == points && u.IntN(8) == 0 {
 			calm()
-			held(nil)
+			held(r.fs.holes)
 		}
 	}
 	calm()

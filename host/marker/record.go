@@ -90,6 +90,9 @@ func appendDir(b []byte, t *tree, m moves, r ref, named bool) []byte {
 	if named {
 		kept |= flagNamed
 	}
+	if n.is(flagDoubt) {
+		kept |= flagUnknown
+	}
 	p := m[r]
 	if p != nil {
 		kept |= flagMoved

@@ -31,12 +31,22 @@ func (c *replica) crawl(r *rig, p sdk.Path, id sdk.FileID, disturb func()) bool 
 		return true
 	}
 	disturb()
-	list := maps.Clone(o.kids)
+	list, rows := maps.Clone(o.kids), map[string]sdk.Entry{}
+	w, self := NewWitness(r.last), r.fs.row(o, ".", 0)
+	w.Begin(&self)
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		e := r.fs.row(list[name], name, 0)
+		rows[name] = e
+		w.Entry(&e)
+	}
+	doubt := r.m.Differs(id, w)
 	c.files = map[string]int{}
 	maps.DeleteFunc(c.dirs, func(name string, _ *replica) bool { return list[name] == nil || list[name].kids == nil })
 	for _, name := range slices.Sorted(maps.Keys(list)) {
 		if list[name].kids == nil {
 			c.files[name] = list[name].data
+			listed, later := rows[name], r.fs.row(list[name], name, 0)
+			doubt = doubt || !Alike(&listed, &later)
 			disturb()
 			continue
 		}
@@ -47,10 +57,9 @@ func (c *replica) crawl(r *rig, p sdk.Path, id sdk.FileID, disturb func()) bool 
 	}
 	// A power cut may take back what was copied here and changed since the last look.
 	// Nobody but who copies can know.
-	if r.told == points {
-		ok = ok && o.op <= r.seen
-		for _, k := range list {
-			ok = ok && (k.kids != nil || k.op <= r.seen)
+	if doubt {
+		if err := r.m.Doubt([]sdk.FileID{id}); err != nil {
+			r.t.Error(err)
 		}
 	}
 	if ok {

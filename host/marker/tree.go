@@ -10,7 +10,7 @@ import (
 type ref uint32
 
 // flags of a node.
-type flags uint8
+type flags uint16
 
 const (
 	flagUnknown  flags = 1 << iota // the digest proves nothing: the next one differs
@@ -21,6 +21,7 @@ const (
 	flagNative                     // native is known
 	flagDirty                      // never in the journal, which does not have the node as it is
 	flagAgain                      // the listing was whole, but overtaken or without an entry's description
+	flagDoubt                      // in memory alone: a crawl found it another than the pass; in the journal it is unknown
 
 	flagsKept = flagUnknown | flagUnlisted | flagGhost | flagMoved | flagHole | flagNative | flagAgain
 	// flagsPending make a directory one that every pass lists.

@@ -45,7 +45,7 @@ func (w *walker) leave(n *node, a *crawl.Action) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n.failName(a.Name())
-	w.missed(nil) // what is in it may have come from anywhere
+	w.missed(true) // what is in it may have come from anywhere
 	return true
 }
 

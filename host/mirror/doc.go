@@ -15,7 +15,8 @@
 //     removed, after every listing of the turn is known to be whole and the
 //     roots are verified once more.
 //  5. Directories get their attributes, children before parents, the secondary
-//     is synced again, and only then are the marks written, deepest first. A
+//     is synced again, the marker is told which of them changed since its pass,
+//     and only then are the marks written, deepest first. A
 //     mark that a crash loses costs a look; one that came before its data would
 //     hide a loss for good.
 //

@@ -36,6 +36,23 @@ func (w *walker) flush(ctx context.Context) error {
 	return nil
 }
 
+// flushFull carries out what was gathered, if that is much, while n is being listed.
+func (w *walker) flushFull(ctx context.Context, n *node) error {
+	ops, sends := len(w.ops) >= flushOps, len(w.sends) >= flushSends
+	if !ops && !sends {
+		return nil
+	}
+	if n.held() {
+		w.mu.Lock()
+		w.doubt(n) // only the whole listing could tell
+		w.mu.Unlock()
+	}
+	if ops || w.opsFirst {
+		return w.flush(ctx)
+	}
+	return w.flushSends(ctx)
+}
+
 // flushSends gives the gathered files to the mover. Their directories exist.
 func (w *walker) flushSends(ctx context.Context) error {
 	if err := w.splitShared(ctx); err != nil {
@@ -73,17 +90,21 @@ func (w *walker) fillXattrs(ctx context.Context) error {
 	for i, at := range w.wants {
 		o := &w.ops[at]
 		e := &entries[i]
-		if e.Err != nil || e.ID != o.id {
+		if e.Err != nil || e.ID != o.of.ID {
 			// Kind 0 stands for "do not do it": see applyEntryOps.
 			o.op.Kind = 0
+			gone := w.gone(o.op.Path, e.Err)
 			w.mu.Lock()
-			w.missed(e.Err)
+			w.missed(gone)
 			w.mu.Unlock()
-			if e.Err != nil && e.Err.Kind != sdk.KindNotExist {
+			if !gone {
 				w.ledger.raise(o.op.Path, sdk.Primary, e.Err)
 			}
 			continue
 		}
+		w.mu.Lock()
+		w.doubtUnless(o.node, o.of, e)
+		w.mu.Unlock()
 		o.op.Meta = sdk.MetaOf(e, o.op.Meta.Mask)
 	}
 	w.wants = w.wants[:0]

@@ -149,6 +149,13 @@ func (l *ledger) any() bool {
 	return len(l.problems) > 0
 }
 
+// has reports whether there is a problem with path.
+func (l *ledger) has(path sdk.Path) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.problems[path] != nil
+}
+
 // drop forgets path and all below it: they are gone on both sides.
 func (l *ledger) drop(path sdk.Path) {
 	l.mu.Lock()

@@ -292,6 +292,7 @@ func (t *turn) restoreTimes(ctx context.Context, dirs []sdk.Path) error {
 	var ops []sdk.Op
 	for i := range entries {
 		if entries[i].Type == sdk.TypeDir {
+			t.doubtHeld(&entries[i])
 			ops = append(ops, sdk.Op{Kind: sdk.OpSetMeta, Path: dirs[i], Meta: sdk.MetaOf(&entries[i], sdk.MetaMtime)})
 		}
 	}

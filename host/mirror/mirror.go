@@ -24,6 +24,8 @@ type Marker interface {
 	Links(id sdk.FileID) []sdk.Path
 	Place(id sdk.FileID) (marker.Place, bool)
 	Moved(id sdk.FileID)
+	Differs(id sdk.FileID, w *marker.Witness) bool
+	Doubt(ids []sdk.FileID) error
 }
 
 // Detector says when to look again; *marker.ScanDetector is one.
@@ -102,12 +104,14 @@ type Mirror struct {
 	partial map[sdk.FileID]partial
 	run     string // tells our staged names from those of earlier runs
 	serial  int64
-	held    int       // turns in a row that removed nothing because the primary moved
-	astray  astray    // of the last turn
-	first   bool      // the secondary never held everything yet
-	empty   bool      // the secondary was empty when the mirror began
-	bare    *bareRoot // until the first listing; nil if it is not known to be empty
-	barred  bool      // the mirror would remove, and the secondary does not let it
+	held    int    // turns in a row that removed nothing because the primary moved
+	astray  astray // of the last turn
+	// replaced are of the last turn, too.
+	replaced map[sdk.Path]bool
+	first    bool      // the secondary never held everything yet
+	empty    bool      // the secondary was empty when the mirror began
+	bare     *bareRoot // until the first listing; nil if it is not known to be empty
+	barred   bool      // the mirror would remove, and the secondary does not let it
 
 	native   bool      // the secondary carries native xtimes
 	sweepNot time.Time // no sweep before it

@@ -31,6 +31,7 @@ type node struct {
 	mask    sdk.MetaMask
 	removes []removal
 	again   map[string]struct{} // names that failed
+	doubted bool                // it is another than the pass found
 }
 
 // removal is an entry that only the secondary has.

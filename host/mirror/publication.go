@@ -49,6 +49,11 @@ func (p *publication) inSteps(ctx context.Context) error {
 // carryOut does the list and takes its results.
 func (p *publication) carryOut(ctx context.Context) error {
 	p.dropFailed()
+	if len(p.final) > 0 {
+		if err := p.tellDoubts(); err != nil {
+			return err
+		}
+	}
 	var ops []sdk.Op
 	if p.sync {
 		ops = append(ops, sdk.Op{Kind: sdk.OpSync, Path: sdk.Root})

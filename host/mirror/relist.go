@@ -34,7 +34,7 @@ func (t *turn) relist(ctx context.Context, nodes []*node) (bool, error) {
 		}
 		for _, d := range s.doubt {
 			sure = false
-			if d.err != nil {
+			if !t.gone(d.path, d.err) {
 				t.ledger.raise(d.path, sdk.Primary, d.err)
 				continue
 			}

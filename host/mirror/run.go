@@ -91,7 +91,7 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 				}
 			}
 			again++
-			unfinished = out.again || len(m.astray) > 0 || !out.clean && !m.ledger.any()
+			unfinished = out.again || len(m.astray)+len(m.replaced) > 0 || !out.clean && !m.ledger.any()
 			if !out.again || again > maxAgain {
 				again = 0
 			}
@@ -140,7 +140,7 @@ func (m *Mirror) judge(opts Options, look int, pass marker.Pass, quiet, again bo
 		// What a turn brought may have changed since: only a look that finds
 		// nothing new ends it.
 		return !pass.Changed && !pass.Racy, nil
-	case len(m.astray) > 0:
+	case len(m.astray)+len(m.replaced) > 0:
 		return false, nil
 	}
 	_, worth := m.ledger.worthwhile(m.Retry.Attempts)

@@ -127,13 +127,16 @@ func (t *turn) dirMetas(ctx context.Context, wave []*node) (m dirMetas, err erro
 	}
 	for i, n := range nodes {
 		e := &entries[i]
-		if e.Err != nil && e.Err.Kind != sdk.KindNotExist {
+		if !t.gone(n.path, e.Err) {
 			t.ledger.raise(n.path, sdk.Primary, e.Err)
 		}
 		if e.Err != nil || e.ID != n.id {
 			t.failDir(n) // not what was visited: the next pass tells
 			continue
 		}
+		t.mu.Lock()
+		t.doubtUnless(n, &n.self, e)
+		t.mu.Unlock()
 		m.ops = append(m.ops, sdk.Op{Kind: sdk.OpSetMeta, Path: n.path, Meta: sdk.MetaOf(e, n.mask)})
 		m.of = append(m.of, n)
 	}

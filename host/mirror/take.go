@@ -77,7 +77,7 @@ func (w *walker) take(ctx context.Context, n *node, a crawl.Action) error {
 		if err == nil {
 			err, side = a.S.Err, sdk.Secondary
 		} else {
-			w.missed(err)
+			w.missed(err.Kind == sdk.KindNotExist)
 		}
 		n.open++
 		w.mu.Unlock()
@@ -102,7 +102,7 @@ func (w *walker) want(n *node, p *sdk.Entry, op sdk.Op) {
 	if op.Meta.Mask&sdk.MetaXattrs != 0 {
 		w.wants = append(w.wants, len(w.ops))
 	}
-	w.ops = append(w.ops, entryOp{node: n, name: p.Name, op: op, id: p.ID})
+	w.ops = append(w.ops, entryOp{node: n, name: p.Name, op: op, of: p})
 }
 
 func (w *walker) make(n *node, name string, a crawl.Action) {
@@ -150,6 +150,9 @@ func (w *walker) enter(n *node, name string, a crawl.Action) {
 			w.notice("another filesystem is mounted below the primary: it is not entered")
 		}
 		if mask := w.policy.MetaDiff(a.P, a.S, false); mask != 0 {
+			if !a.P.Mount {
+				w.doubtHeld(a.P)
+			}
 			w.want(n, a.P, sdk.Op{Kind: sdk.OpSetMeta, Path: path, Meta: sdk.MetaOf(a.P, mask)})
 		}
 		return

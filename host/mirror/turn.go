@@ -25,6 +25,8 @@ type turn struct {
 	// astray are the directories that this turn leaves to the next: the walk's as
 	// well.
 	astray astray
+	// replaced are the names under which the primary had something else than was listed.
+	replaced map[sdk.Path]bool
 
 	// peopled says that there is something in the primary's root: it is the walk's
 	// until that has ended.
@@ -51,8 +53,10 @@ type turn struct {
 	blind       bool               // part of the primary could not be seen
 	vanished    bool               // something was gone again when it was looked at
 	nameless    bool               // a file has names that take a full pass to find
+	doubts      doubts             // what the index is still to be told
 
 	publishing sync.Mutex // one publish at a time
+	telling    sync.Mutex // one tells the index at a time
 }
 
 // stagedFile is a file that lies beside its place.
@@ -71,7 +75,7 @@ type entryOp struct {
 	node  *node
 	name  string
 	op    sdk.Op
-	id    sdk.FileID // the primary's entry that it is about, where that matters
+	of    *sdk.Entry // the primary's entry that it is about, as it was listed, where that matters
 	child *node      // a new directory, which is entered only if this is done
 	own   bool       // our bookkeeping: does not count
 	must  bool       // if it cannot be done the turn ends
@@ -134,7 +138,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bo
 		jobs:   make(chan mover.Job, 512),
 		wake:   make(chan struct{}, 1),
 		looked: map[sdk.Path]look{},
-		astray: astray{},
+		astray: astray{}, replaced: map[sdk.Path]bool{},
 	}
 	m.ledger.begin()
 	for _, p := range m.ledger.paths() {
@@ -155,7 +159,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bo
 		return outcome{}, err
 	}
 	m.ledger.settle(t.over)
-	m.astray = t.astray
+	m.astray, m.replaced = t.astray, t.replaced
 	return outcome{clean: t.clean, again: t.again, names: t.nameless, saw: !t.blind && pass.Unlisted == 0}, nil
 }
 
@@ -260,9 +264,9 @@ func (t *turn) result(r mover.Result) {
 		s.PendingBytes -= r.Job.Entry.Size
 	})
 	if r.Err != nil {
-		if r.Err.Kind == sdk.KindNotExist {
-			// Gone since it was listed: the next pass tells. It may come back as it
-			// was, if a directory above was away for a moment, so it is remembered.
+		if !r.Busy && t.gone(r.Job.Path, r.Err) {
+			// It may come back as it was, if a directory above was away for a moment, so
+			// it is remembered.
 			t.mu.Lock()
 			t.vanished = true
 			n.failName(name)
@@ -285,6 +289,7 @@ func (t *turn) result(r mover.Result) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.doubtUnless(n, &r.Job.Entry, &r.Entry)
 	if r.Entry.ID != r.Job.Entry.ID {
 		// A newer file, or that of another directory which stands here now: good
 		// enough to be seen, but the listing does not vouch for it.
@@ -309,10 +314,29 @@ func (t *turn) result(r mover.Result) {
 	}
 }
 
-// missed notes that the turn did not see all of the primary: an error says why,
-// but if something was merely gone again. The lock is held.
-func (t *turn) missed(err *sdk.Error) {
-	if err == nil || err.Kind == sdk.KindNotExist {
+// gone reports whether an error of the primary says no more than that something is not
+// there any more, or that something else is, since it was listed: the next pass tells.
+// What is so in two turns in a row is not what it is listed as, and a problem.
+func (t *turn) gone(path sdk.Path, err *sdk.Error) bool {
+	switch {
+	case err == nil, err.Kind == sdk.KindNotExist:
+		return true
+	case err.Kind != sdk.KindChanged:
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.Mirror.replaced[path] || t.ledger.has(path) {
+		return false
+	}
+	t.replaced[path] = true
+	return true
+}
+
+// missed notes that the turn did not see all of the primary, be it that something was
+// merely gone again. The lock is held.
+func (t *turn) missed(gone bool) {
+	if gone {
 		t.vanished = true
 	} else {
 		t.blind = true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gsyncd/gsyncd-host/host/crawl"
+	"github.com/gsyncd/gsyncd-host/host/marker"
 	"github.com/gsyncd/gsyncd-host/host/mover"
 	"github.com/gsyncd/gsyncd-host/host/report"
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -30,7 +31,7 @@ const (
 // walk visits root and what is below it, depth first but for what is listed
 // ahead, so that what is waiting to be visited stays small.
 func (t *turn) walk(ctx context.Context, root *node) error {
-	w := &walker{turn: t, stack: []*node{root}}
+	w := &walker{turn: t, stack: []*node{root}, witness: marker.NewWitness(t.pass)}
 	var ahead []*listing
 	defer func() {
 		for _, l := range ahead {
@@ -56,7 +57,8 @@ func (t *turn) walk(ctx context.Context, root *node) error {
 // walker gathers the actions of the directories being visited.
 type walker struct {
 	*turn
-	stack []*node
+	stack   []*node
+	witness *marker.Witness
 
 	ops   []entryOp
 	sends []mover.Job
@@ -192,8 +194,12 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	} else {
 		n.mask = sdk.MetaAll
 	}
+	w.witness.Begin(selfP)
 	listP := func() *sdk.Entry {
 		e := p.entry(i)
+		if e != nil {
+			w.witness.Entry(e)
+		}
 		w.peopled = w.peopled || e != nil && n.parent == nil && !sdk.Reserved(e.Name)
 		if e != nil && w.namesMissing(e) {
 			w.mu.Lock()
@@ -209,14 +215,7 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 		if err := w.take(ctx, n, a); err != nil {
 			return err
 		}
-		var err error
-		switch {
-		case len(w.ops) >= flushOps, len(w.sends) >= flushSends && w.opsFirst:
-			err = w.flush(ctx)
-		case len(w.sends) >= flushSends:
-			err = w.flushSends(ctx)
-		}
-		if err != nil {
+		if err := w.flushFull(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -225,7 +224,11 @@ func (w *walker) visitOne(ctx context.Context, i int, n *node, p, s *rows) error
 	if s != nil {
 		errS = s.end(i)
 	}
+	changed := errP == nil && w.Marker.Differs(n.id, w.witness)
 	w.mu.Lock()
+	if changed || errP != nil && n.held() {
+		w.doubt(n)
+	}
 	n.visited = errP == nil && errS == nil
 	if !n.visited {
 		n.removes = nil // never after an incomplete listing
@@ -314,16 +317,17 @@ func (w *walker) visitOf(n *node, selfP, selfS *sdk.Entry) crawl.Visit {
 	return v
 }
 
-// lost ends the visit of a directory that could not be listed. Without an error,
-// or when it is gone, the next pass will tell more.
+// lost ends the visit of a directory that could not be listed. Without an error it
+// is another one.
 func (w *walker) lost(n *node, side sdk.Role, err *sdk.Error) {
-	if err != nil && !(err.Kind == sdk.KindNotExist && side == sdk.Primary) {
+	gone := side == sdk.Primary && w.gone(n.path, err)
+	if err != nil && !gone {
 		w.ledger.raise(n.path, side, err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if side == sdk.Primary {
-		w.missed(err)
+		w.missed(gone)
 	}
 	n.failed = true
 	w.release(n)

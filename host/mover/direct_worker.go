@@ -67,7 +67,7 @@ func (w *directWorker) move(it *item) Result {
 			return r
 		}
 	}
-	r.Err = keepsChanging(it.Path)
+	r.Err, r.Busy = keepsChanging(it.Path), true
 	return r
 }
 

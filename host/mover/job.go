@@ -41,6 +41,9 @@ type Result struct {
 	// Err says why the file was not made. Nothing is left at Staged then, as far
 	// as that could be had.
 	Err *sdk.Error
+	// Busy says that the file changed each time it was read. Another error of
+	// KindChanged is of what is there instead of it.
+	Busy bool
 }
 
 // item is a job on its way, with what was decided about it.

@@ -14,7 +14,7 @@ func (m *Mover) streamBatch(ctx context.Context, items []item, sent func(), done
 	for n := 0; len(pending) > 0; n++ {
 		if n == attempts {
 			for i := range pending {
-				done(Result{Job: pending[i].Job, Method: Stream, Reason: pending[i].reason, Err: keepsChanging(pending[i].Path)})
+				done(Result{Job: pending[i].Job, Method: Stream, Reason: pending[i].reason, Err: keepsChanging(pending[i].Path), Busy: true})
 			}
 			return
 		}

@@ -85,7 +85,7 @@ func (m *Mover) transferBatch(ctx context.Context, items []item, done func(Resul
 	for n := 0; len(pending) > 0 && ctx.Err() == nil; n++ {
 		if n == attempts {
 			for i := range pending {
-				done(Result{Job: pending[i].Job, Method: name, Reason: pending[i].reason, Err: keepsChanging(pending[i].Path)})
+				done(Result{Job: pending[i].Job, Method: name, Reason: pending[i].reason, Err: keepsChanging(pending[i].Path), Busy: true})
 			}
 			return
 		}

@@ -129,6 +129,16 @@ func testStatAgrees(t T, s *suite) {
 		again[i] = walked{m.entries[i].path, got[i]}
 	}
 	same(t, "stat", m.entries, again)
+	bare, err := src.Stat(t.Context(), paths(m.entries), 0)
+	must(t, err)
+	for i := range bare {
+		want := m.entries[i].entry
+		bare[i].Target, bare[i].Xattrs, want.Target, want.Xattrs = "", nil, "", nil
+		if !cmp.Equal(bare[i], want) {
+			t.Errorf("%q without targets and attributes is %+v, and with them %+v", m.entries[i].path, bare[i], want)
+			return
+		}
+	}
 }
 
 func testDataAgrees(t T, s *suite) {

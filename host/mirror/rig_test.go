@@ -60,12 +60,12 @@ type rig struct {
 
 // prompt is a detector for a run that is to end soon: it does not wait for events
 // that may never come. The program listens to none in such a run.
-type prompt struct{ *watch.Detector }
+type prompt struct{ *watch.Chooser }
 
 func (p prompt) Next(ctx context.Context) (marker.Hint, error) {
 	wait, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 	defer cancel()
-	hint, err := p.Detector.Next(wait)
+	hint, err := p.Chooser.Next(wait)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return marker.Hint{}, ctx.Err()
 	}
@@ -218,7 +218,11 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	}
 	var detector mirror.Detector = marker.NewScanDetector(r.pace)
 	if r.events != "" {
-		d, _, err := watch.Open(ctx, watch.Options{Kind: r.events, Source: raw, Index: index, Logger: r.log, Deaf: func(err error) { r.t.Error(err) }})
+		d, err := watch.Open(ctx, watch.Options{Kind: r.events, Source: raw, Index: index, Logger: r.log, Chosen: func(c watch.Choice) {
+			if c.Kind != r.events {
+				r.t.Errorf("changes are noticed otherwise: %+v", c)
+			}
+		}})
 		if err != nil {
 			return err
 		}
@@ -234,9 +238,9 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	}
 	m := mirror.New(mirror.Config{
 		Source: src, Target: dst, Marker: xtimes, Mover: mv,
-		Detector: detector, Events: r.events != "",
-		Sweep: r.sweep,
-		Keep:  r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
+		Detector: detector,
+		Sweep:    r.sweep,
+		Keep:     r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
 		Retry:       r.retry,
 		Session:     r.session,
 		SaveSession: func(s mirror.Session) error { r.session = s; return nil },

@@ -70,7 +70,7 @@ func (r *rig) open() marker.Pass {
 	r.deaf = make(chan error, 1)
 	o := Options{
 		Kind: r.kind, Source: r.src, Index: r.index, Pace: Pace{Every: time.Hour, Busy: 1},
-		Deaf: func(err error) { r.deaf <- err }, Logger: slog.New(slog.NewTextHandler(&r.said, nil)),
+		Logger: slog.New(slog.NewTextHandler(&r.said, nil)),
 	}
 	root, err := openRoot(r.t.Context(), r.src)
 	if err != nil {
@@ -79,6 +79,7 @@ func (r *rig) open() marker.Pass {
 	if r.d, err = newDetector(r.kind, root, o); err != nil {
 		r.t.Fatal(err)
 	}
+	r.d.deafed = func(err error) { r.deaf <- err }
 	if r.mute {
 		r.d.ear.close()
 		r.d.ear, r.d.past.silent = silence{}, true

@@ -295,9 +295,9 @@ func TestInotifyForAll(t *testing.T) {
 			r := newRig(t, memory(t), Inotify)
 			r.cross = true
 			c.mount(r)
-			d, refused := r.refused()
-			if d == nil || d.Name() != Inotify || len(refused) != 1 || !strings.Contains(refused[0].Err.Error(), c.want) {
-				t.Fatalf("%v", refused)
+			now := r.choice()
+			if now.Kind != Inotify || len(now.Refused) != 1 || !strings.Contains(now.Refused[0].Err.Error(), c.want) {
+				t.Fatalf("%v", now)
 			}
 			r.write("b/d/f", "some")
 			r.open()
@@ -307,22 +307,20 @@ func TestInotifyForAll(t *testing.T) {
 	}
 }
 
-// refused opens a detector of the tree, which goes on where something is mounted.
-func (r *rig) refused() (*Detector, []Refusal) {
+// choice is what is chosen for the tree, which goes on where something is mounted.
+func (r *rig) choice() (now Choice) {
 	r.t.Helper()
 	src, err := localtree.OpenSource(r.tree, localtree.Options{CrossMounts: true})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { src.Close() })
-	d, refused, err := Open(r.t.Context(), Options{Kind: Auto, Source: src, Index: &oneFile{}})
+	c, err := Open(r.t.Context(), Options{Kind: Auto, Source: src, Index: &oneFile{}, Chosen: func(c Choice) { now = c }})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if d != nil {
-		r.t.Cleanup(d.Close)
-	}
-	return d, refused
+	c.Close()
+	return now
 }
 
 // TestNotSpanned: what events cannot tell of makes the tree be scanned, from the
@@ -376,11 +374,11 @@ func TestNotSpanned(t *testing.T) {
 					}
 					return
 				}
-				d, refused := r.refused()
-				if d != nil || len(refused) != 2 {
-					t.Fatalf("refused: %v", refused)
+				now := r.choice()
+				if now.Kind != Scan || len(now.Refused) != 2 {
+					t.Fatalf("%v", now)
 				}
-				for _, no := range refused {
+				for _, no := range now.Refused {
 					if !strings.Contains(no.Err.Error(), c.want) {
 						t.Errorf("%v, want %q", no.Err, c.want)
 					}

@@ -52,7 +52,7 @@ type history struct {
 	early  marker.Point
 	given  marker.Point // the last one that a hint had
 	seen   int          // items that were looked at since then
-	lacks  bool         // the disk may lack what was written to it, for as long as the filesystem is mounted
+	lacks  bool         // the disk may lack what was written to it, and listings show it: no point is sound
 	failed bool         // the last answer did not come, and that was said
 
 	committing bool
@@ -227,7 +227,7 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 	}
 	if c.err != nil && !h.lacks {
 		h.lacks = true
-		d.log.Warn("the disk may lack what was written to the primary: starts begin from the point in its history that is kept by now, until it is mounted anew", "error", c.err)
+		d.log.Warn("the disk may lack what was written to the primary: no later point in its history is kept until the mirror is started again", "error", c.err)
 	}
 	if ctx.Err() != nil {
 		return // the next commit is asked for the same
@@ -240,7 +240,7 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 	case err == nil:
 		log.Info("the filesystem told what changed since the primary was last looked at")
 	case !h.begun || h.missed || h.each:
-		log.Info("all of the primary is looked at", "reason", err)
+		d.log.Info("all of the primary is looked at", "reason", err)
 		d.tell(nil, true)
 	case h.silent:
 		d.fail(err)

@@ -220,3 +220,42 @@ func TestFailsAgain(t *testing.T) {
 	ch.until(Inotify)
 	ch.hears("d/f")
 }
+
+// TestHistoryChoice: a btrfs is asked for its history if nothing else is wanted, and what
+// has none is no word worth.
+func TestHistoryChoice(t *testing.T) {
+	t.Parallel()
+	base := btrfs(t)
+	for _, c := range []struct {
+		name, tree, kind string
+		once, cross      bool
+		want, refused    string
+	}{
+		{name: "auto", tree: base, kind: Auto, want: Btrfs},
+		{name: "by name", tree: base, kind: Btrfs, want: Btrfs},
+		{name: "for few looks", tree: base, kind: Auto, once: true, want: Btrfs},
+		{name: "for few looks, where there is none", tree: memory(t), kind: Auto, once: true, want: Scan},
+		{name: "for few looks, when others are wanted", tree: base, kind: Fanotify, once: true, want: Scan},
+		{name: "elsewhere", tree: memory(t), kind: Auto, want: Fanotify},
+		{name: "several filesystems", tree: base, kind: Btrfs, cross: true, refused: "cross_mounts"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			src, err := localtree.OpenSource(c.tree, localtree.Options{CrossMounts: c.cross})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer src.Close()
+			var now Choice
+			d, err := Open(t.Context(), Options{Kind: c.kind, Once: c.once, Source: src, Index: manyDirs{}, Chosen: func(c Choice) { now = c }})
+			if err == nil {
+				d.Close()
+			}
+			if now.Kind != c.want || (err != nil) != (c.refused != "") || len(now.Refused) > 0 {
+				t.Errorf("%+v, error %v", now, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), c.refused) {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -335,17 +335,32 @@ func (r *rig) await(ctx context.Context, want func(report.Snapshot) bool) {
 	}
 }
 
-// follow lets the mirror run and waits until it is in sync. end ends it, and may be
-// called twice.
-func (r *rig) follow() (ctx context.Context, end func()) {
+// start lets the mirror run. end ends it, and may be called twice.
+func (r *rig) start() (ctx context.Context, end func() error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	r.running.Store(nil)
 	ended := make(chan error, 1)
-	go func() { ended <- r.runContext(ctx, mirror.Options{}) }()
-	end = sync.OnceFunc(func() {
+	go func() {
+		err := r.runContext(ctx, mirror.Options{})
+		if ctx.Err() == nil {
+			r.t.Errorf("the mirror ended: %v", err)
+		}
+		ended <- err
+	}()
+	return ctx, sync.OnceValue(func() error {
 		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
+		return <-ended
+	})
+}
+
+// follow lets the mirror run and waits until it is in sync. end ends it, and may be
+// called twice.
+func (r *rig) follow() (ctx context.Context, end func()) {
+	r.t.Helper()
+	ctx, stop := r.start()
+	end = sync.OnceFunc(func() {
+		if err := stop(); !errors.Is(err, context.Canceled) {
 			r.t.Errorf("the mirror ended: %v", err)
 		}
 	})
@@ -366,6 +381,23 @@ func (r *rig) same(ctx context.Context, after string) {
 			r.t.Fatalf("after %s: %s; %s, problems %+v", after, unequal(r), s.State, s.Problems)
 		}
 		return false
+	})
+}
+
+// untilEqual lets the mirror run while something happens, and until the trees are equal.
+func (r *rig) untilEqual(do func()) {
+	r.t.Helper()
+	ctx, end := r.start()
+	defer func() { _ = end() }()
+	do()
+	limit := time.Now().Add(20 * time.Second)
+	r.await(ctx, func(s report.Snapshot) bool {
+		last := unequal(r)
+		if last != "" && time.Now().After(limit) {
+			r.t.Errorf("20 seconds after the last change: %s\n%s after %d looks, problems: %+v", last, s.State, s.Turns, s.Problems)
+			return true
+		}
+		return last == "" || r.t.Failed()
 	})
 }
 

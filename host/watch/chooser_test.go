@@ -63,7 +63,7 @@ func (r *rig) choose(kind string) *choosing {
 // look looks where the chooser says, once, and gives the hint.
 func (ch *choosing) look() marker.Hint {
 	ch.t.Helper()
-	ctx, cancel := context.WithTimeout(ch.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(ch.t.Context(), time.Minute)
 	defer cancel()
 	hint, err := ch.c.Next(ctx)
 	if err != nil {
@@ -81,7 +81,7 @@ func (ch *choosing) look() marker.Hint {
 // gives what was said on the way.
 func (ch *choosing) until(kind string) []Choice {
 	ch.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		hint := ch.look()
 		ch.mu.Lock()
 		said := slices.Clone(ch.said)
@@ -107,7 +107,7 @@ func (ch *choosing) hears(name string) {
 		}
 	}
 	ch.write(name, time.Now().String())
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		switch hint := ch.look(); {
 		case hint.All:
 			ch.t.Fatal("a look at everything")

@@ -123,7 +123,7 @@ func TestDeaf(t *testing.T) {
 			r.follow()
 			turnOff(b)
 			r.write("d/new/f", "other")
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			var err error
 			for err == nil {
@@ -151,7 +151,7 @@ func TestDiedUnder(t *testing.T) {
 	if err := os.RemoveAll(r.tree); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	hint, err := r.d.Next(ctx)
 	if err != nil {

@@ -198,7 +198,7 @@ func (r *rig) noticed(what string, all bool, do func() error) {
 		r.t.Fatalf("%s: %v", what, err)
 	}
 	looks, full := r.follow()
-	for end := time.Now().Add(10 * time.Second); all && full == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); all && full == 0 && time.Now().Before(end); {
 		more, once := r.follow()
 		looks, full = looks+more, full+once
 	}

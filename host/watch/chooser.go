@@ -35,6 +35,7 @@ type Chooser struct {
 	hears  *Detector // nil: the tree is scanned
 	better bool      // there are better kinds than its
 	took   time.Time // when it began
+	whole  bool      // a look at everything was due since better kinds were last tried
 	bar    bar
 
 	scan   *marker.ScanDetector
@@ -98,7 +99,7 @@ func (c *Chooser) Next(ctx context.Context) (marker.Hint, error) {
 		if err != nil {
 			return marker.Hint{}, err
 		}
-		if try && c.bar.lifted(time.Now()) {
+		if try {
 			was := c.hears
 			refused, err := c.choose(ctx)
 			if c.hears != was {
@@ -120,9 +121,13 @@ func (c *Chooser) wait(ctx context.Context) (hint marker.Hint, due, try bool, er
 		hint, err = c.hears.Next(ctx)
 		if errors.Is(err, errDeaf) {
 			c.leave()
-			return marker.Hint{}, false, true, nil
+			return marker.Hint{}, false, c.bar.lifted(time.Now()), nil
 		}
-		return hint, err == nil, hint.All && c.better, err
+		c.whole = c.whole || hint.All && c.better
+		if try = c.whole && c.bar.lifted(time.Now()); try {
+			c.whole = false
+		}
+		return hint, err == nil, try, err
 	}
 	tick, cancel := context.WithTimeout(ctx, c.pace.Every)
 	defer cancel()
@@ -131,7 +136,9 @@ func (c *Chooser) wait(ctx context.Context) (hint marker.Hint, due, try bool, er
 		return hint, false, false, err
 	}
 	due = err == nil
-	return hint, due, c.remounted() || due && time.Since(c.tried) >= tryTime, nil
+	// What is mounted otherwise while nothing may take over is so still when something may.
+	try = c.bar.lifted(time.Now()) && (c.remounted() || due && time.Since(c.tried) >= tryTime)
+	return hint, due, try, nil
 }
 
 // remounted reports whether other filesystems are mounted at the primary than when
@@ -221,7 +228,7 @@ func (c *Chooser) take(d *Detector, refused []Refusal) {
 		c.hears.Close() // and says no word after that
 	}
 	c.forget()
-	c.hears, c.better, c.took = d, len(refused) > 0, time.Now()
+	c.hears, c.better, c.took, c.whole = d, len(refused) > 0, time.Now(), false
 	if d.without != nil {
 		refused = append(slices.Clone(refused), *d.without)
 	}

@@ -162,8 +162,15 @@ func TestComesBack(t *testing.T) {
 				if c.kind != Scan {
 					ch.hears("in/f")
 				}
-				ch.c.bar = bar{} // as after an hour
+				ch.c.bar.until = time.Now().Add(time.Hour) // as if it had failed often
 				r.unmount(c.at)
+				for end, all := time.Now().Add(5*ch.c.pace.Every), false; !all || time.Now().Before(end); {
+					all = ch.look().All || all
+				}
+				if len(ch.said) > 0 {
+					t.Errorf("said too early: %v", ch.said)
+				}
+				ch.c.bar = bar{} // as after an hour
 				said = ch.until(Fanotify)
 				if last := said[len(said)-1]; len(last.Refused) > 0 {
 					t.Errorf("said of what came back: %v", said)

@@ -227,7 +227,10 @@ func (r *rig) complete() {
 	if !p.Changed && !p.Racy {
 		return
 	}
-	r.t.Errorf("a sweep finds what no event told of, racy: %v", p.Racy)
+	r.d.mu.Lock()
+	later := len(r.d.later)
+	r.d.mu.Unlock()
+	r.t.Errorf("a sweep finds what no event told of, racy: %v; %d directories were to be listed once more", p.Racy, later)
 	for dir, x := range r.xtimes() {
 		if before[dir] != x {
 			out, _ := exec.Command("ls", "-lai", r.path(dir)).Output()

@@ -166,6 +166,29 @@ func TestHistoryFails(t *testing.T) {
 	}
 }
 
+// TestSearchFails lets a search of the filesystem fail, and the commit before it not: the
+// next answer has all since the last one, and points are kept as before.
+func TestSearchFails(t *testing.T) {
+	t.Parallel()
+	r := newHistoryRig(t, btrfs(t))
+	v, kept := r.d.past.volume, r.index.Point()
+	room := v.buf
+	v.buf = room[:searchArgsSize] // into which nothing fits
+	r.write("d9/f", "other")
+	r.beat()
+	if r.index.Point() != kept || !strings.Contains(r.said.String(), "left to sweeps") {
+		t.Errorf("without an answer: %s", &r.said)
+	}
+	v.buf = room
+	r.beat()
+	if r.index.Point() == kept || !strings.Contains(r.said.String(), "tells what changed again") {
+		t.Errorf("after it: %s", &r.said)
+	}
+	r.complete()
+	r.kill()
+	r.resume(1)
+}
+
 // TestOvertaken lets a pass come between a commit and the next hint: that may have
 // listed what the commit does not have, so that there is no point.
 func TestOvertaken(t *testing.T) {

@@ -270,3 +270,30 @@ func TestForeign(t *testing.T) {
 	}
 	r.complete()
 }
+
+// TestThereAndBack moves directories away and back before anybody looks: all that is
+// another then is the change time, and on some filesystems the modification time, of the
+// directory itself, which no event of those above it leads to.
+func TestThereAndBack(t *testing.T) {
+	for _, kind := range []string{Fanotify, Inotify} {
+		t.Run(kind, func(t *testing.T) {
+			if kind == Fanotify {
+				needsRoot(t)
+			}
+			r := newRig(t, memory(t), kind)
+			r.write("a/d/e/f", "some")
+			r.write("b/f", "some")
+			r.open()
+			r.follow()
+			for _, away := range []string{r.path("b/d"), r.path("a/other"), r.tree + ".outside"} {
+				if err := errors.Join(os.Rename(r.path("a/d"), away), os.Rename(away, r.path("a/d"))); err != nil {
+					t.Fatal(err)
+				}
+				if _, all := r.follow(); all > 0 {
+					t.Errorf("%d looks at everything", all)
+				}
+				r.complete()
+			}
+		})
+	}
+}

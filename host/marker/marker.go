@@ -52,6 +52,8 @@ type Marker struct {
 	told    counted // by the last pass
 	point   kept    // a first pass may begin from it
 	until   kept    // told last, and the point once nothing is open
+	// saidBlocked says that it was said what keeps until from being the point.
+	saidBlocked bool
 
 	// Directories that every pass lists, those that the pass after the last one
 	// to find them did not find in their place (and which one that was), and those

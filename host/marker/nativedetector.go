@@ -89,6 +89,9 @@ func (d *NativeDetector) Done(p Pass, cpu time.Duration) {
 	}
 }
 
+// Events is false: hints do not tell where something happened.
+func (d *NativeDetector) Events() bool { return false }
+
 // Next polls until a look is due. A poll that fails makes one due as well: the
 // look meets what is wrong, and whoever asked for it decides.
 func (d *NativeDetector) Next(ctx context.Context) (Hint, error) {

@@ -47,9 +47,18 @@ func (m *Marker) expect(at Point) bool {
 // open: each directory whose stamp is not of later is known as it was at that point,
 // or is one that every pass lists, after a restart too.
 func (m *Marker) keep() {
-	if m.until.at == "" || m.until == m.point || !m.settled() {
+	if m.until.at == "" || m.until == m.point {
 		return
 	}
+	settled, behind := m.settled()
+	if !settled {
+		return
+	}
+	if behind != 0 {
+		m.blocked(behind)
+		return
+	}
+	m.saidBlocked = false
 	first := m.point.at == ""
 	if m.point = m.until; first {
 		m.journal.renew() // with the names of files that have several
@@ -60,15 +69,35 @@ func (m *Marker) keep() {
 	m.journal.put(true, func(b []byte) []byte { return appendPoint(b, m.point) })
 }
 
-// settled reports whether a restart would know what is to be listed. What is below a
-// directory that is missing, or could not be listed, was not looked at.
-func (m *Marker) settled() bool {
+// settled reports whether a restart would know what is to be listed, but for what is
+// below one that cannot be, and of which something was known before: that was not looked
+// at, and may have changed before the point. behind is such a directory, or 0. Of one without
+// any in it a restart knows enough: it is listed by every pass, and what is in it then is new.
+func (m *Marker) settled() (settled bool, behind ref) {
 	for r := range m.pending {
-		if n := m.tree.at(r); !n.is(flagsPending) || n.is(flagHole|flagUnlisted) {
-			return false
+		switch n := m.tree.at(r); {
+		case !n.is(flagsPending), n.is(flagHole) && !n.is(flagUnlisted):
+			return false, 0
+		case n.is(flagUnlisted) && n.kid != 0 && (behind == 0 || r < behind):
+			behind = r
 		}
 	}
-	return len(m.missing) == 0
+	return len(m.missing) == 0, behind
+}
+
+// blocked says, once, which directory keeps later points from being kept.
+func (m *Marker) blocked(dir ref) {
+	if m.saidBlocked {
+		return
+	}
+	m.saidBlocked = true
+	path, _ := m.tree.path(dir)
+	args := []any{"directory", string(path)}
+	if m.point.at == "" {
+		m.log.Warn("starts look at all of the primary until a directory can be listed, or is gone: directories were found in it before", args...)
+		return
+	}
+	m.log.Warn("starts look at all that changed in the primary since now, until a directory can be listed, or is gone: directories were found in it before", args...)
 }
 
 // since adds the directories to those that the next pass lists whose stamps are

@@ -117,6 +117,8 @@ func (r *rig) sinceThen() Hint {
 // not find it, though nothing else leads to a look: what moved it would have been told of.
 func TestPointBuries(t *testing.T) {
 	r := resumed(t, 50)
+	r.fs.link("d05/e00/f5/file", "d05/other")
+	r.quiet()
 	r.fs.remove("d05")
 	r.quiet()
 	gone := r.m.Dirs()
@@ -129,6 +131,7 @@ func TestPointBuries(t *testing.T) {
 	if r.fs.listed != 0 || r.m.Dirs() >= gone || r.m.Point() == kept {
 		t.Errorf("%d directories after %d, %d listed, the point is %q", r.m.Dirs(), gone, r.fs.listed, r.m.Point())
 	}
+	r.same() // what the names that went with it held is no longer counted
 }
 
 // The names of files with several are known after a start from a point.
@@ -354,6 +357,66 @@ func TestPointStays(t *testing.T) {
 			r.same()
 		})
 	}
+}
+
+// A directory that cannot be listed, and of which nothing in it is known, keeps no point
+// from being kept: each start looks at it again. Of one in which directories were
+// known that is said once.
+func TestPointBesideUnlisted(t *testing.T) {
+	denied := &sdk.Error{Kind: sdk.KindPermission, Op: "list"}
+	r := wide(t, points, 50)
+	r.fs.mkdir("d02/closed")
+	r.fs.must("d02/closed").fail = denied
+	r.quiet()
+	r.pin()
+	for range 2 {
+		if p := r.resume(); p.Swept || p.Unlisted != 1 || len(p.Problems) != 1 || p.Problems[0].Path != "d02/closed" || r.fs.listed > 5 {
+			t.Errorf("a start lists %d: %+v", r.fs.listed, p)
+		}
+		r.fs.write("d03/e00/f3/file")
+		r.fs.pass()
+		r.pin()
+		r.quiet()
+	}
+	// It is listed, and a start that does not come to what is new in it is made up for.
+	r.fs.mkdirAll("d02/closed/new/deep")
+	r.fs.create("d02/closed/new/deep/file")
+	r.fs.pass()
+	r.pin()
+	r.fs.must("d02/closed").fail = nil
+	r.crash()
+	r.fs.onList = func(p sdk.Path) {
+		if p == "d02/closed/new" {
+			r.fs.broken = &sdk.Error{Kind: sdk.KindGone, Op: "scan"}
+		}
+	}
+	if _, err := r.try(r.sinceThen()); err == nil {
+		t.Fatal("the pass did not break off")
+	}
+	r.fs.onList, r.fs.broken = nil, nil
+	if p := r.resume(); p.Swept || p.Unlisted != 0 {
+		t.Errorf("%+v", p)
+	}
+	r.quiet()
+	r.same()
+	r.pin()
+
+	was := r.m.Point()
+	r.fs.must("d02/closed").fail = denied
+	r.fs.chmod("d02/closed", 0o700)
+	r.fs.pass()
+	r.lookAt(r.teller.pin(r))
+	r.fs.write("d02/closed/new/deep/file")
+	r.fs.pass()
+	r.lookAt(r.teller.pin(r))
+	r.expect("point", was, r.m.Point())
+	if said := strings.Count(r.log.String(), "directory=d02/closed\n"); said != 1 {
+		t.Errorf("it is said %d times: %s", said, &r.log)
+	}
+	r.fs.must("d02/closed").fail = nil
+	r.quiet()
+	r.pin()
+	r.same()
 }
 
 // A pass from a point that breaks off goes on as it began.

@@ -123,7 +123,7 @@ func (m *Marker) complete(w *walk) {
 		}
 		w.pass.Bytes = w.single + m.links.bytes
 	} else {
-		if w.pass.Dirs > 0 {
+		if w.pass.Dirs > 0 || w.until {
 			m.told = m.count()
 		}
 		w.pass.Entries, w.pass.Bytes = m.told.entries, m.told.bytes

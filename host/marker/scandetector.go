@@ -74,6 +74,9 @@ func (d *ScanDetector) Done(p Pass, cpu time.Duration) {
 	d.due = time.Now().Add(pause)
 }
 
+// Events is false: hints do not tell where something happened.
+func (d *ScanDetector) Events() bool { return false }
+
 // Due is when the next look is due; zero means at once.
 func (d *ScanDetector) Due() time.Time {
 	d.mu.Lock()

@@ -99,7 +99,7 @@ func (m *Mirror) bind(ctx context.Context) (root seen, err error) {
 			m.bare = &bareRoot{self: others.self, at: begun}
 		}
 	}
-	if now.Swept == 0 && (!known || m.Events) && m.sweeps() {
+	if now.Swept == 0 && (!known || m.Detector.Events()) && m.sweeps() {
 		now.Swept = m.Clock().Unix() // the first turn enters what is not known to be held
 	}
 	if now == m.Session && !m.Adopt {

@@ -264,41 +264,23 @@ func TestSweepFindsWhatRaisedNoEvent(t *testing.T) {
 // middle of that or when the trees are equal.
 func stormRound(t *testing.T, r *rig, w *world, cut bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	r.running.Store(nil)
-	end := make(chan error, 1)
-	go func() {
-		err := r.runContext(ctx, mirror.Options{})
-		if ctx.Err() == nil {
-			t.Errorf("the mirror ended: %v", err)
-		}
-		end <- err
-	}()
-	defer func() {
-		cancel()
-		<-end
-	}()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for range 10 + w.rng.IntN(40) {
-		w.step()
-		if w.rng.IntN(3) == 0 {
-			<-tick.C
+	change := func() {
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for range 10 + w.rng.IntN(40) {
+			w.step()
+			if w.rng.IntN(3) == 0 {
+				<-tick.C
+			}
 		}
 	}
-	if cut {
+	if !cut {
+		r.untilEqual(change)
 		return
 	}
-	last := "nothing"
-	for patience := time.Now().Add(20 * time.Second); last != "" && !t.Failed(); <-tick.C {
-		if time.Now().After(patience) {
-			now := r.tracker.Snapshot()
-			t.Errorf("20 seconds after the last change: %s\n%s after %d looks, problems: %+v", last, now.State, now.Turns, now.Problems)
-			return
-		}
-		last = unequal(r)
-	}
+	_, end := r.start()
+	defer func() { _ = end() }()
+	change()
 }
 
 // unequal tells in what the trees of a mirror that runs differ; "" is nothing.

@@ -34,6 +34,10 @@ type Detector interface {
 	// Done tells of a pass that ended and of the processor time that it took in
 	// all; 0 is "not measured".
 	Done(pass marker.Pass, cpu time.Duration)
+	// Events reports whether hints tell where something happened, and are trusted with
+	// that but for sweeps. It may be another after each call of Next. The first hint says
+	// where to begin in any case.
+	Events() bool
 }
 
 // Mover brings file data; *mover.Mover is one.
@@ -42,8 +46,8 @@ type Mover interface {
 	Stats() []mover.MethodStat
 }
 
-// Config is what a mirror works with. All but MaxDeletes, Keep, Adopt, Events,
-// Sweep and Session must be set.
+// Config is what a mirror works with. All but MaxDeletes, Keep, Adopt, Sweep
+// and Session must be set.
 type Config struct {
 	Source   sdk.Source
 	Target   sdk.Target
@@ -61,9 +65,6 @@ type Config struct {
 	// would adopt whatever it finds where a side was unmounted.
 	Adopt bool
 	Retry Retry
-	// Events says that Detector tells where something happened, and is trusted with
-	// that but for sweeps. It says where to begin in any case.
-	Events bool
 	// Sweep is the longest time between two looks at everything, for a primary
 	// whose events or native xtimes are trusted otherwise; 0 is never.
 	Sweep time.Duration

@@ -1,7 +1,6 @@
 package mirror_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -119,7 +118,7 @@ func primaryLosesPower(t *testing.T, d *powered, events string) {
 	}
 	lost := 0
 	for round := 0; round < *model.steps/2 && !t.Failed(); round++ {
-		untilEqual(t, r, change)
+		r.untilEqual(change)
 		if w.rng.IntN(2) == 0 {
 			d.sync()
 		}
@@ -141,12 +140,12 @@ func primaryLosesPower(t *testing.T, d *powered, events string) {
 			d.back()
 			r.wrapMarker = starts.of
 			lost++
-			untilEqual(t, r, func() {}) // other changes might lead to what is stale
+			r.untilEqual(func() {}) // other changes might lead to what is stale
 		default:
 			// What is on disk when a point is taken stays there. A run that took one after
 			// the cut is no example.
 			var points int64
-			untilEqual(t, r, func() {
+			r.untilEqual(func() {
 				change()
 				points = starts.points.Load()
 				d.cut()
@@ -158,42 +157,12 @@ func primaryLosesPower(t *testing.T, d *powered, events string) {
 			}
 		}
 	}
-	untilEqual(t, r, func() {})
+	r.untilEqual(func() {})
 	t.Logf("%d starts, %d of them with a look at everything, %d after power was lost", starts.all, starts.swept, lost)
 	if events == watch.Btrfs && starts.swept > starts.all/2 {
 		t.Errorf("%d of %d starts looked at everything", starts.swept, starts.all)
 	}
 	if t.Failed() {
 		t.Log(strings.Join(w.log, "\n"))
-	}
-}
-
-// untilEqual runs a mirror while something happens, and until the trees are equal.
-func untilEqual(t *testing.T, r *rig, do func()) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	end := make(chan error, 1)
-	go func() { end <- r.runContext(ctx, mirror.Options{}) }()
-	defer func() {
-		cancel()
-		<-end
-	}()
-	do()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	last := unequal(r)
-	for patience := time.Now().Add(20 * time.Second); last != ""; last = unequal(r) {
-		if time.Now().After(patience) {
-			t.Errorf("20 seconds after the last change: %s", last)
-			return
-		}
-		select {
-		case <-tick.C:
-		case err := <-end:
-			t.Errorf("the mirror ended: %v", err)
-			end <- err
-			return
-		}
 	}
 }

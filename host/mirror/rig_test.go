@@ -60,12 +60,12 @@ type rig struct {
 
 // prompt is a detector for a run that is to end soon: it does not wait for events
 // that may never come. The program listens to none in such a run.
-type prompt struct{ *watch.Detector }
+type prompt struct{ *watch.Chooser }
 
 func (p prompt) Next(ctx context.Context) (marker.Hint, error) {
 	wait, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 	defer cancel()
-	hint, err := p.Detector.Next(wait)
+	hint, err := p.Chooser.Next(wait)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return marker.Hint{}, ctx.Err()
 	}
@@ -218,7 +218,11 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	}
 	var detector mirror.Detector = marker.NewScanDetector(r.pace)
 	if r.events != "" {
-		d, _, err := watch.Open(ctx, watch.Options{Kind: r.events, Source: raw, Index: index, Logger: r.log, Deaf: func(err error) { r.t.Error(err) }})
+		d, err := watch.Open(ctx, watch.Options{Kind: r.events, Source: raw, Index: index, Logger: r.log, Chosen: func(c watch.Choice) {
+			if c.Kind != r.events {
+				r.t.Errorf("changes are noticed otherwise: %+v", c)
+			}
+		}})
 		if err != nil {
 			return err
 		}
@@ -234,9 +238,9 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	}
 	m := mirror.New(mirror.Config{
 		Source: src, Target: dst, Marker: xtimes, Mover: mv,
-		Detector: detector, Events: r.events != "",
-		Sweep: r.sweep,
-		Keep:  r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
+		Detector: detector,
+		Sweep:    r.sweep,
+		Keep:     r.keep, MaxDeletes: r.maxDeletes, Adopt: r.adopt,
 		Retry:       r.retry,
 		Session:     r.session,
 		SaveSession: func(s mirror.Session) error { r.session = s; return nil },
@@ -331,17 +335,32 @@ func (r *rig) await(ctx context.Context, want func(report.Snapshot) bool) {
 	}
 }
 
-// follow lets the mirror run and waits until it is in sync. end ends it, and may be
-// called twice.
-func (r *rig) follow() (ctx context.Context, end func()) {
+// start lets the mirror run. end ends it, and may be called twice.
+func (r *rig) start() (ctx context.Context, end func() error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	r.running.Store(nil)
 	ended := make(chan error, 1)
-	go func() { ended <- r.runContext(ctx, mirror.Options{}) }()
-	end = sync.OnceFunc(func() {
+	go func() {
+		err := r.runContext(ctx, mirror.Options{})
+		if ctx.Err() == nil {
+			r.t.Errorf("the mirror ended: %v", err)
+		}
+		ended <- err
+	}()
+	return ctx, sync.OnceValue(func() error {
 		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
+		return <-ended
+	})
+}
+
+// follow lets the mirror run and waits until it is in sync. end ends it, and may be
+// called twice.
+func (r *rig) follow() (ctx context.Context, end func()) {
+	r.t.Helper()
+	ctx, stop := r.start()
+	end = sync.OnceFunc(func() {
+		if err := stop(); !errors.Is(err, context.Canceled) {
 			r.t.Errorf("the mirror ended: %v", err)
 		}
 	})
@@ -362,6 +381,23 @@ func (r *rig) same(ctx context.Context, after string) {
 			r.t.Fatalf("after %s: %s; %s, problems %+v", after, unequal(r), s.State, s.Problems)
 		}
 		return false
+	})
+}
+
+// untilEqual lets the mirror run while something happens, and until the trees are equal.
+func (r *rig) untilEqual(do func()) {
+	r.t.Helper()
+	ctx, end := r.start()
+	defer func() { _ = end() }()
+	do()
+	limit := time.Now().Add(20 * time.Second)
+	r.await(ctx, func(s report.Snapshot) bool {
+		last := unequal(r)
+		if last != "" && time.Now().After(limit) {
+			r.t.Errorf("20 seconds after the last change: %s\n%s after %d looks, problems: %+v", last, s.State, s.Turns, s.Problems)
+			return true
+		}
+		return last == "" || r.t.Failed()
 	})
 }
 

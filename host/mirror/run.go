@@ -156,7 +156,7 @@ const eventTime = 10 * time.Millisecond
 // repeat gives the hint for a look that repeats the one before at once.
 func (m *Mirror) repeat(ctx context.Context, opts Options, last marker.Hint) (marker.Hint, error) {
 	switch {
-	case !m.Events:
+	case !m.Detector.Events():
 		return last, nil
 	case opts.Once:
 		return m.Detector.Next(ctx)
@@ -172,7 +172,7 @@ func (m *Mirror) repeat(ctx context.Context, opts Options, last marker.Hint) (ma
 
 // pause waits until it is time to look again.
 func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (marker.Hint, error) {
-	all := marker.Hint{All: !m.Events}
+	all := marker.Hint{All: !m.Detector.Events()}
 	if opts.Once {
 		at, worth := m.ledger.worthwhile(m.Retry.Attempts)
 		err := ctx.Err()
@@ -182,7 +182,7 @@ func (m *Mirror) pause(ctx context.Context, opts Options, pass marker.Pass) (mar
 		case worth && !pass.Changed:
 			err = sleep(ctx, at.Sub(m.Clock()))
 		}
-		if err != nil || !m.Events {
+		if err != nil || !m.Detector.Events() {
 			return all, err
 		}
 		return m.Detector.Next(ctx)

@@ -25,7 +25,7 @@ const sweepAgain = 24
 
 // sweeps reports whether this mirror needs sweeps.
 func (m *Mirror) sweeps() bool {
-	return (m.Events || m.Source.Info().Features&sdk.HasNative != 0) && m.Sweep > 0
+	return (m.Detector.Events() || m.Source.Info().Features&sdk.HasNative != 0) && m.Sweep > 0
 }
 
 // sweepAt is when the next sweep is due; ok is false if never.

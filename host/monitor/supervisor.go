@@ -147,7 +147,7 @@ func (s *Supervisor) mirror(ctx context.Context, sides *Sides) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, mv.Close()) }()
-	detector, events, done, err := s.detector(ctx, sides.Source, index)
+	detector, done, err := s.detector(ctx, sides.Source, index)
 	if err != nil {
 		return err
 	}
@@ -157,8 +157,8 @@ func (s *Supervisor) mirror(ctx context.Context, sides *Sides) (err error) {
 		Marker:   index,
 		Detector: detector,
 		Mover:    mv,
-		Events:   events, Sweep: s.Mirror.Schedule.Sweep,
-		Keep: s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
+		Sweep:    s.Mirror.Schedule.Sweep,
+		Keep:     s.Mirror.KeepDeleted, MaxDeletes: s.Mirror.Limits.MaxDeletes, Adopt: s.Adopt,
 		Retry:   mirror.Retry{Min: s.Mirror.Retry.Min, Max: s.Mirror.Retry.Max, Attempts: s.attempts()},
 		Session: session,
 		SaveSession: func(v mirror.Session) error {

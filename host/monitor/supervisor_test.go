@@ -12,6 +12,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/config"
 	"github.com/gsyncd/gsyncd-host/host/mirror"
 	"github.com/gsyncd/gsyncd-host/host/report"
+	"github.com/gsyncd/gsyncd-host/host/watch"
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
@@ -90,4 +91,32 @@ func TestWaitingIsSaidOnce(t *testing.T) {
 			t.Errorf("said %d times in %d tries", said, tries)
 		}
 	})
+}
+
+// By what changes are noticed is said once, and as a warning when nothing tells of them any
+// more.
+func TestChoicesAreSaid(t *testing.T) {
+	s := supervisor(nil, mirror.Options{})
+	var out strings.Builder
+	s.Logger = slog.New(slog.NewTextHandler(&out, nil))
+	scan := watch.Choice{Kind: watch.Scan, Refused: []watch.Refusal{{Kind: watch.Fanotify, Err: errors.New("it broke")}}}
+	for _, step := range []struct {
+		now  watch.Choice
+		want string
+	}{
+		{scan, "level=INFO "}, // at the start
+		{watch.Choice{Kind: watch.Inotify, Refused: scan.Refused}, "level=INFO "},
+		{scan, "level=WARN "},
+		{scan, ""},
+		{watch.Choice{Kind: watch.Fanotify}, "level=INFO "},
+	} {
+		out.Reset()
+		s.chosen(step.now)
+		if said := out.String(); !strings.Contains(said, step.want) || (said == "") != (step.want == "") || strings.Contains(said, "it broke") != (said != "" && len(step.now.Refused) > 0) {
+			t.Errorf("%v: %q, want %q", step.now, said, step.want)
+		}
+		if now := s.Tracker.Snapshot().Detector; now.Kind != step.now.Kind || len(now.Refused) != len(step.now.Refused) {
+			t.Errorf("%v: status %+v", step.now, now)
+		}
+	}
 }

@@ -14,9 +14,13 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
-// Detector asks for looks at the directories in which something happened. The
-// first look is at everything, or at what a filesystem with a history tells. Its
-// methods may be called concurrently, Next by one goroutine at a time.
+// errDeaf says that a detector does not hear any more.
+var errDeaf = errors.New("the events of the primary failed")
+
+// Detector asks for looks at the directories in which something happened, by one kind
+// of events. The first look is at everything, or at what a filesystem with a history
+// tells. Should the events fail, Next says so. Its methods may be called concurrently,
+// Next by one goroutine at a time.
 type Detector struct {
 	name string
 	// without says by what events it does not hear, if it does without any.
@@ -29,7 +33,8 @@ type Detector struct {
 	has     func(sdk.FileID) bool
 	pace    Pace
 	log     *slog.Logger
-	deafed  func(error) // told once when the ear fails
+	deafed  func(error) // told once when the ear fails, before Next says so
+	failing sync.Once
 
 	stop   [2]int // a pipe: closing the second end ends listen
 	ending sync.Once
@@ -54,7 +59,6 @@ type Detector struct {
 	looked time.Time // when the last one had ended
 	relook time.Time // when what was too young is to be looked at again; zero: never
 	beat   time.Time // when a look is due whatever happens
-	scan   *marker.ScanDetector
 	deaf   bool
 }
 
@@ -281,29 +285,23 @@ func (d *Detector) rouse() {
 	}
 }
 
-// fail goes on by scanning.
+// fail ends the use of the ear.
 func (d *Detector) fail(err error) {
-	d.mu.Lock()
-	first := !d.deaf
-	d.deaf, d.lost = true, true
-	d.mu.Unlock()
-	if first {
-		d.hush()
+	d.failing.Do(func() {
 		d.deafed(err)
+		d.mu.Lock()
+		d.deaf = true
+		d.mu.Unlock()
+		d.hush()
 		d.rouse()
-	}
+	})
 }
 
 // hush ends the listening.
 func (d *Detector) hush() { d.ending.Do(func() { unix.Close(d.stop[1]) }) }
 
 // Done tells of a pass that just ended, as [marker.ScanDetector.Done] does.
-func (d *Detector) Done(p marker.Pass, cpu time.Duration) {
-	if p.Swept {
-		// Others are no scans: should the detector be deaf, retries of problems must
-		// not put off the next one.
-		d.scan.Done(p, cpu)
-	}
+func (d *Detector) Done(p marker.Pass, _ time.Duration) {
 	d.ear.ended(d.hear)
 	if d.crosses {
 		// A directory in which something is mounted may have been renamed, into the tree as
@@ -344,9 +342,9 @@ func (d *Detector) Next(ctx context.Context) (marker.Hint, error) {
 		}
 		d.recall(ctx)
 		d.mu.Lock()
-		if d.deaf && !d.lost {
+		if d.deaf {
 			d.mu.Unlock()
-			return d.scan.Next(ctx)
+			return marker.Hint{}, errDeaf
 		}
 		now := time.Now()
 		due := d.due()

@@ -38,7 +38,8 @@
 // # Words
 //
 //   - ear: a queue of the kernel's events, fanotify's or inotify's
-//   - deaf: of a detector whose ear failed; it asks for looks at everything then
+//   - deaf: of a detector whose ear failed; the chooser has another one take over, or
+//     asks for looks at everything
 //   - place: a directory of the tree at which a filesystem is mounted, in which the
 //     tree goes on
 //   - whole: a directory by which the kernel marks all of a filesystem

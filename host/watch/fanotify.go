@@ -15,9 +15,10 @@ import (
 // fanotifyMask is all that can change what a listing shows. Events carry the
 // directory and the entry, without its name, so that the kernel makes one of all
 // that happened to an entry since the queue was last read. Without the entry it
-// would not tell at all of what happens to one that is there already.
+// would not tell at all of what happens to one that is there already. A directory that
+// is moved has another change time, also when it is back before anybody looks.
 const fanotifyMask = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MODIFY | unix.FAN_CLOSE_WRITE |
-	unix.FAN_ATTRIB | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO | unix.FAN_ONDIR
+	unix.FAN_ATTRIB | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO | unix.FAN_MOVE_SELF | unix.FAN_ONDIR
 
 // proofMask is asked for while the mark is tried: opening a directory writes
 // nothing.

@@ -52,7 +52,8 @@ type history struct {
 	early  marker.Point
 	given  marker.Point // the last one that a hint had
 	seen   int          // items that were looked at since then
-	failed bool         // the disk may lack what was written to it
+	lacks  bool         // the disk may lack what was written to it, and listings show it: no point is sound
+	failed bool         // the last answer did not come, and that was said
 
 	committing bool
 	missed     bool // events, so that the commit's outcome is needed
@@ -83,7 +84,7 @@ func openHistory(root *localfs.Root, m *mounts, o Options, every time.Duration) 
 	if err != nil {
 		return nil, err
 	}
-	return &history{volume: v, mounts: m, kept: o.Index.Point, every: every, done: make(chan committed, 1)}, nil
+	return &history{volume: v, mounts: m, kept: o.Index.Point, every: every, lacks: o.lacks, done: make(chan committed, 1)}, nil
 }
 
 func onBtrfs(root *localfs.Root) error {
@@ -224,6 +225,10 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 		open, unclear := h.volume.running()
 		still = unclear == nil && open == c.transaction
 	}
+	if c.err != nil && !h.lacks {
+		h.lacks = true
+		d.log.Warn("the disk may lack what was written to the primary: no later point in its history is kept until the mirror is started again", "error", c.err)
+	}
 	if ctx.Err() != nil {
 		return // the next commit is asked for the same
 	}
@@ -235,7 +240,7 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 	case err == nil:
 		log.Info("the filesystem told what changed since the primary was last looked at")
 	case !h.begun || h.missed || h.each:
-		log.Info("all of the primary is looked at", "reason", err)
+		d.log.Info("all of the primary is looked at", "reason", err)
 		d.tell(nil, true)
 	case h.silent:
 		d.fail(err)
@@ -247,15 +252,17 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 		h.failed = true
 		return // the next commit is asked for the same
 	}
-	h.missed = false
-	if c.err != nil {
-		h.failed = true
+	if h.missed = false; c.err != nil {
 		return
+	}
+	if h.failed {
+		h.failed = false
+		d.log.Info("the filesystem tells what changed again")
 	}
 	h.at = c.transaction
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if h.failed || h.begun && !d.newer && known == 0 && err == nil && h.seen < muchElse && h.given == h.kept() && h.early == "" {
+	if h.lacks || h.begun && !d.newer && known == 0 && err == nil && h.seen < muchElse && h.given == h.kept() && h.early == "" {
 		return // the point before will do
 	}
 	early := h.early

@@ -15,9 +15,10 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
 
-// inotifyMask is all that can change what a listing shows.
+// inotifyMask is all that can change what a listing shows. A directory that is moved has
+// another change time, also when it is back before anybody looks.
 const inotifyMask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_ATTRIB |
-	unix.IN_MOVED_FROM | unix.IN_MOVED_TO
+	unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_MOVE_SELF
 
 // watchLimit is where the kernel says how many directories a user may watch.
 const watchLimit = "/proc/sys/fs/inotify/max_user_watches"

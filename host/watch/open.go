@@ -37,7 +37,7 @@ type Index interface {
 	Holders(file sdk.FileID) []sdk.FileID
 }
 
-// Options says what Open works with. Pace, Scan, Deaf and Logger may be left out.
+// Options says what Open works with. Pace, Scan, Chosen and Logger may be left out.
 type Options struct {
 	// Kind is one of the kinds above: Auto takes the best that works.
 	Kind string
@@ -47,11 +47,14 @@ type Options struct {
 	Source sdk.Source
 	Index  Index
 	Pace   Pace
-	// Scan is how to go on should the events fail later.
+	// Scan is how to go on where there are no events.
 	Scan marker.ScanPace
-	// Deaf is called should they, with the reason, on any goroutine.
-	Deaf   func(error)
+	// Chosen is told of each choice, and at once when what was chosen fails: on any
+	// goroutine, one at a time.
+	Chosen func(Choice)
 	Logger *slog.Logger
+
+	lacks bool // the disk may lack what was written to it, as history has it
 }
 
 // Refusal says why a kind of events is not to be had.
@@ -60,61 +63,8 @@ type Refusal struct {
 	Err  error
 }
 
-// Open tries the kinds of events, the best first, and listens. It has to be
-// called before the first pass. Without a detector there are none, or none are
-// wanted, and the tree must be scanned; why is told in any case, but for what is of
-// no use. The error is of a kind that was asked for by name, or of ctx.
-func Open(ctx context.Context, o Options) (*Detector, []Refusal, error) {
-	if o.Kind == Scan || o.Once && o.Kind != Auto && o.Kind != Btrfs {
-		return nil, nil, nil
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Deaf == nil {
-		o.Deaf = func(error) {}
-	}
-	kinds := []string{Fanotify, Inotify}
-	switch {
-	case o.Kind != Auto:
-		kinds = []string{o.Kind}
-	case o.Once:
-		kinds = nil
-	}
-	var refused []Refusal
-	root, err := openRoot(ctx, o.Source)
-	if err == nil && o.Kind == Auto && onBtrfs(root) == nil {
-		kinds = append([]string{Btrfs}, kinds...) // it is no news that others are not
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		}
-		for _, kind := range kinds {
-			refused = append(refused, Refusal{kind, err})
-		}
-		return nil, refused, o.demand(refused)
-	}
-	for _, kind := range kinds {
-		d, err := newDetector(kind, root, o)
-		if err == nil {
-			go d.listen()
-			if d.without != nil {
-				refused = append(refused, *d.without)
-			}
-			return d, refused, nil
-		}
-		refused = append(refused, Refusal{kind, err})
-	}
-	root.Close()
-	return nil, refused, o.demand(refused)
-}
-
 // demand makes an error of it when what was asked for by name is not to be had.
 func (o *Options) demand(refused []Refusal) error {
-	if o.Kind == Auto {
-		return nil
-	}
 	return &sdk.Error{Kind: sdk.KindTransient, Op: "watch the primary", Msg: fmt.Sprintf("schedule { detector = %q }: %s; or leave detector out", o.Kind, refused[0].Err)}
 }
 
@@ -168,10 +118,9 @@ func suits(root *localfs.Root, id sdk.Identity) error {
 // detector's then.
 func newDetector(kind string, root *localfs.Root, o Options) (*Detector, error) {
 	d := &Detector{
-		name: kind, root: root, crosses: o.Source.Info().Features&sdk.CrossesMounts != 0, has: o.Index.Has, log: o.Logger, deafed: o.Deaf, pace: o.Pace.withDefaults(),
+		name: kind, root: root, crosses: o.Source.Info().Features&sdk.CrossesMounts != 0, has: o.Index.Has, log: o.Logger, deafed: func(error) {}, pace: o.Pace.withDefaults(),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1),
 		told: map[sdk.FileID]struct{}{}, later: map[sdk.FileID]struct{}{},
-		scan: marker.NewScanDetector(o.Scan),
 	}
 	if o.Once {
 		d.pace = Pace{Busy: 1}.withDefaults()

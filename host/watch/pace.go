@@ -69,3 +69,30 @@ func (b *budget) spend(now time.Time, took time.Duration) {
 
 // ready is when the next look may be.
 func (b *budget) ready() time.Time { return b.paid.Add(-burst) }
+
+// barLeast and barMost bound how long a kind of events that failed soon is kept from
+// taking over once more.
+const (
+	barLeast = time.Minute
+	barMost  = time.Hour
+)
+
+// bar keeps what fails again and again from taking over each time that it seems to
+// work: that costs a look at everything, and so does the next failure. The first failure in a
+// while bars nothing: what it was may be over, or another kind works.
+type bar struct {
+	until time.Time
+	wait  time.Duration // after the next failure
+}
+
+// fell notes a failure, now, of what was in use since it took over.
+func (b *bar) fell(now, took time.Time) {
+	if now.Sub(took) >= barMost {
+		b.wait = 0
+	}
+	b.until = now.Add(b.wait)
+	b.wait = min(max(2*b.wait, barLeast), barMost)
+}
+
+// lifted reports whether anything may take over.
+func (b *bar) lifted(now time.Time) bool { return !now.Before(b.until) }

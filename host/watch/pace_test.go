@@ -12,7 +12,7 @@ import (
 // paced is a detector without an ear.
 func paced(p Pace) *Detector {
 	d := &Detector{ear: &inotify{}, pace: p.withDefaults(), wake: make(chan struct{}, 1), has: func(sdk.FileID) bool { return true },
-		told: map[sdk.FileID]struct{}{}, later: map[sdk.FileID]struct{}{}, scan: marker.NewScanDetector(marker.ScanPace{})}
+		told: map[sdk.FileID]struct{}{}, later: map[sdk.FileID]struct{}{}}
 	d.budget.share = d.pace.Busy
 	d.beat = time.Now().Add(d.pace.Every)
 	return d
@@ -111,19 +111,43 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-// A deaf detector scans. Looks in between, at what is in doubt, are none, and do not
-// put off the next one.
-func TestDeafScans(t *testing.T) {
+// Where the tree is scanned, looks in between, at what is in doubt, are no scans, and do
+// not put off the next one.
+func TestScans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := paced(Pace{})
-		d.deaf, d.scan = true, marker.NewScanDetector(marker.ScanPace{Interval: time.Minute})
-		d.Done(marker.Pass{Swept: true}, 0)
+		c, err := Open(t.Context(), Options{Kind: Scan, Scan: marker.ScanPace{Interval: time.Minute}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.Done(marker.Pass{Swept: true}, 0)
 		for range 5 {
 			time.Sleep(10 * time.Second) //nolint:forbidigo // on a clock of the test's own
-			d.Done(marker.Pass{}, 0)
+			c.Done(marker.Pass{}, 0)
 		}
-		if hint, took := next(t, d); took != 10*time.Second || !hint.All {
-			t.Errorf("%+v after %v", hint, took)
+		began := time.Now()
+		if hint, err := c.Next(t.Context()); err != nil || !hint.All || time.Since(began) != 10*time.Second {
+			t.Errorf("%+v after %v, %v", hint, time.Since(began), err)
 		}
 	})
+}
+
+// What fails again and again is tried less and less often, and what ran well for long at
+// once.
+func TestBar(t *testing.T) {
+	now := time.Now()
+	var b bar
+	for i, want := range []time.Duration{0, 1, 2, 4, 8, 16, 32, 60, 60} {
+		took := now
+		now = now.Add(time.Second)
+		b.fell(now, took)
+		if now = now.Add(want * time.Minute); !b.lifted(now) || want > 0 && b.lifted(now.Add(-1)) {
+			t.Errorf("failure %d: not %v minutes", i+1, int(want))
+		}
+	}
+	took := now
+	now = now.Add(barMost)
+	if b.fell(now, took); !b.lifted(now) {
+		t.Error("it ran well for long")
+	}
 }

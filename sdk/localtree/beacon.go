@@ -17,9 +17,6 @@ const (
 	// clockWindow is used with the machine's clock instead of the filesystem's:
 	// two seconds for the coarsest filesystem, and what the clocks may differ.
 	clockWindow = coarseWindow + 500*time.Millisecond
-	// tickLimit is how long the measurement waits for a change time to move. The
-	// window is twice as much: a change time may be a tick old.
-	tickLimit = fineWindow / 2
 )
 
 // beacon reads the clock by which the primary's filesystem stamps changes. It is
@@ -61,7 +58,7 @@ func newBeacon(root *localfs.Root, crossMounts bool) *beacon {
 	if !fs.Local() {
 		return b
 	}
-	if b.quick() {
+	if b.fine && quick(b.touch) {
 		b.window = fineWindow
 	}
 	if b.ofMachine(b.touch, machineClock) {
@@ -108,18 +105,25 @@ func machineClock() (sdk.Time, error) {
 	return sdk.Time{Sec: ts.Sec, Nsec: uint32(ts.Nsec)}, nil
 }
 
-// quick reports whether change times move within tickLimit.
-func (b *beacon) quick() bool {
-	first, err := b.touch()
-	if err != nil {
-		return false
-	}
-	for start := time.Now(); time.Since(start) < tickLimit; {
-		now, err := b.touch()
-		if err != nil {
-			return false
+// quick reports whether change times that touch gives move more often than fineWindow
+// is long. One move proves nothing: of a clock that moves each second, that may fall into
+// the measurement, and soon would on a machine that is busy. Between two there is a whole
+// tick.
+func quick(touch func() (sdk.Time, error)) bool {
+	for range clockTries {
+		start, moves := time.Now(), 0
+		last, err := touch()
+		for err == nil && moves < 2 && time.Since(start) <= fineWindow {
+			var now sdk.Time
+			if now, err = touch(); now != last {
+				moves++
+			}
+			last = now
 		}
-		if now != first {
+		switch {
+		case err != nil:
+			return false
+		case moves == 2 && time.Since(start) <= fineWindow:
 			return true
 		}
 	}

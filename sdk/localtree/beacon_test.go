@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/localfs"
 )
@@ -37,6 +39,39 @@ func TestClockOfMachine(t *testing.T) {
 				t.Errorf("%v after %d tries", got, tries)
 			}
 		})
+	}
+}
+
+// TestQuick: a clock is quick if it moves again and again, and not if the end of a long
+// tick happens to fall into the measurement.
+func TestQuick(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		at   func(n int) int64 // the stamp of the nth touch
+		want bool
+	}{
+		{"each time", func(n int) int64 { return int64(n) }, true},
+		{"now and then", func(n int) int64 { return int64(n / 10) }, true},
+		{"once", func(n int) int64 { return int64(min(n, 1)) }, false},
+		{"never", func(int) int64 { return 0 }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := -1
+			if got := quick(func() (sdk.Time, error) { n++; return sdk.Time{Sec: c.at(n)}, nil }); got != c.want {
+				t.Errorf("%v after %d touches", got, n+1)
+			}
+		})
+	}
+	for fails := range 3 {
+		n := 0
+		if quick(func() (sdk.Time, error) {
+			if n++; n > fails {
+				return sdk.Time{}, sdk.NewError("touch", "", unix.EIO)
+			}
+			return sdk.Time{Sec: int64(n)}, nil
+		}) {
+			t.Errorf("quick, with an error at touch %d", fails+1)
+		}
 	}
 }
 

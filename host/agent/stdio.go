@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// pipeSize is how many bytes a pipe may hold: as little as it holds by itself is
+// one packet of ssh or two, and each of them would wake the other end.
+const pipeSize = 1 << 20
+
 // stdio is a process's input and output as one stream.
 type stdio struct{ in, out *os.File }
 
@@ -30,6 +34,8 @@ func Stdio(in, out *os.File) (io.ReadWriteCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("prepare %s: %w", f.from.Name(), err)
 		}
+		// Not everything has a size, and not everybody may have so much.
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize)
 		*f.to = os.NewFile(uintptr(fd), f.from.Name())
 	}
 	return s, nil

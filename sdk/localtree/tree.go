@@ -40,26 +40,39 @@ func newTree(root *localfs.Root, set Options, log *slog.Logger) *tree {
 // enter begins a call: the context returned ends with the caller's or with
 // Close. leave must be called.
 func (t *tree) enter(ctx context.Context, op string) (_ context.Context, leave func(), err error) {
-	if err := ctx.Err(); err != nil {
+	if err := t.begin(ctx, op); err != nil {
 		return nil, nil, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.end.Err() != nil {
-		return nil, nil, &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: "the resource is closed"}
-	}
-	t.running++
 	ctx, cancel := context.WithCancel(ctx)
 	undo := context.AfterFunc(t.end, cancel)
 	return ctx, func() {
 		undo()
 		cancel()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.running--; t.running == 0 {
-			t.idle.Broadcast()
-		}
+		t.leave()
 	}, nil
+}
+
+// begin is enter for a call that is too short to be ended before its time. leave
+// must be called.
+func (t *tree) begin(ctx context.Context, op string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.end.Err() != nil {
+		return &sdk.Error{Kind: sdk.KindGone, Op: op, Msg: "the resource is closed"}
+	}
+	t.running++
+	return nil
+}
+
+func (t *tree) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running--; t.running == 0 {
+		t.idle.Broadcast()
+	}
 }
 
 // Info implements sdk.Resource.

@@ -11,11 +11,10 @@ import (
 
 // Write implements sdk.Target.
 func (g *target) Write(ctx context.Context) (sdk.Writer, error) {
-	_, leave, err := g.enter(ctx, "write")
-	if err != nil {
+	if err := g.begin(ctx, "write"); err != nil {
 		return nil, err
 	}
-	defer leave() // the target is not closed before the writer is known
+	defer g.leave() // the target is not closed before the writer is known
 	w := &writer{target: g, ctx: ctx, dirs: parents{root: g.root}}
 	g.writersMu.Lock()
 	defer g.writersMu.Unlock()
@@ -43,26 +42,25 @@ type writer struct {
 
 var _ sdk.Writer = (*writer)(nil)
 
-// call begins a method: the stream's errors come from here alone.
-func (w *writer) call(op string, open bool) (func(), error) {
-	_, leave, err := w.enter(w.ctx, op)
-	if err != nil {
-		return nil, err
+// call begins a method: the stream's errors come from here alone. leave must be
+// called.
+func (w *writer) call(op string, open bool) error {
+	if err := w.begin(w.ctx, op); err != nil {
+		return err
 	}
 	if w.done || w.open != open {
-		leave()
-		return nil, &sdk.Error{Kind: sdk.KindInput, Op: op, Msg: "out of order"}
+		w.leave()
+		return &sdk.Error{Kind: sdk.KindInput, Op: op, Msg: "out of order"}
 	}
-	return leave, nil
+	return nil
 }
 
 // Begin implements sdk.Writer.
 func (w *writer) Begin(f sdk.NewFile) error {
-	leave, err := w.call("begin file", false)
-	if err != nil {
+	if err := w.call("begin file", false); err != nil {
 		return err
 	}
-	defer leave()
+	defer w.leave()
 	w.open, w.meta, w.end = true, f, 0
 	w.results = append(w.results, sdk.OpResult{})
 	if err := w.create(f); err != nil {
@@ -87,14 +85,14 @@ func (w *writer) create(f sdk.NewFile) (err error) {
 
 // Data implements sdk.Writer.
 func (w *writer) Data(off int64, p []byte) error {
-	leave, err := w.call("write data", true)
-	if err != nil {
+	if err := w.call("write data", true); err != nil {
 		return err
 	}
-	defer leave()
+	defer w.leave()
 	if w.file == nil {
 		return nil // it has failed already: the rest goes nowhere
 	}
+	var err error
 	switch {
 	case off < w.end || off+int64(len(p)) > w.meta.Size || off+int64(len(p)) < off:
 		err = &sdk.Error{Kind: sdk.KindInput, Op: "write", Path: w.meta.Path, Msg: "data out of place"}
@@ -111,11 +109,10 @@ func (w *writer) Data(off int64, p []byte) error {
 
 // End implements sdk.Writer.
 func (w *writer) End(keep bool) error {
-	leave, err := w.call("end file", true)
-	if err != nil {
+	if err := w.call("end file", true); err != nil {
 		return err
 	}
-	defer leave()
+	defer w.leave()
 	w.finish(keep)
 	return nil
 }

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"fmt"
 	"sync"
 
@@ -9,19 +8,14 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/encoding/protowire"
 	protobuf "google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/runtime/protoiface"
 
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
 // codec writes and reads what gRPC's own codec does. With messages full of file
 // data that one spends most of its time on clearing buffers of a megabyte which
-// are filled at once, and on copying each piece of data out of a message into
-// memory of its own. This one clears nothing, and what it decodes shares the one
-// piece of memory that was made for the message. It refuses messages that would
+// are filled at once. This one clears nothing. It refuses messages that would
 // take much more memory than they are long. It may be used concurrently.
 type codec struct{}
 
@@ -41,11 +35,8 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 	if !ok {
 		return nil, fmt.Errorf("encode %T: not a message", v)
 	}
-	var pool mem.BufferPool = mem.DefaultBufferPool()
 	size := protobuf.Size(m)
-	if size > pooledAbove {
-		pool = filePool{}
-	}
+	pool := poolFor(size)
 	buf := pool.Get(size)
 	if _, err := (protobuf.MarshalOptions{UseCachedSize: true}).MarshalAppend((*buf)[:0], m); err != nil {
 		pool.Put(buf)
@@ -65,23 +56,20 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return fmt.Errorf("decode %T: not a message", v)
 	}
-	parts := make([][]byte, len(data))
-	for i, part := range data {
-		parts[i] = part.ReadOnlyData()
+	buf := joined(data)
+	defer buf.Free() // what is decoded has memory of its own
+	err := bounded(buf.ReadOnlyData(), m.ProtoReflect().Descriptor())
+	if err == nil {
+		err = protobuf.Unmarshal(buf.ReadOnlyData(), m)
 	}
-	buf, message := bytes.Join(parts, nil), m.ProtoReflect()
-	if len(buf) > maxElements && countElements(buf, message.Descriptor(), maxElements) < 0 {
-		return fmt.Errorf("decode %T: message of more than %d elements", v, maxElements)
-	}
-	_, err := message.ProtoMethods().Unmarshal(protoiface.UnmarshalInput{
-		Message: message, Buf: buf, Flags: protoiface.UnmarshalAliasBuffer,
-		Resolver: protoregistry.GlobalTypes, Depth: protowire.DefaultRecursionLimit,
-	})
 	if err != nil {
 		return fmt.Errorf("decode %T: %w", v, err)
 	}
 	return nil
 }
+
+// joined is a message in one piece, until the buffer is freed.
+func joined(data mem.BufferSlice) mem.Buffer { return data.MaterializeToBuffer(poolFor(data.Len())) }
 
 const (
 	// pooledAbove is the size from which on gRPC's pools have one size for all.
@@ -94,6 +82,14 @@ var fileBuffers = sync.Pool{New: func() any {
 	b := make([]byte, pooledSize)
 	return &b
 }}
+
+// poolFor is where buffers for messages of n bytes come from.
+func poolFor(n int) mem.BufferPool {
+	if n > pooledAbove {
+		return filePool{}
+	}
+	return mem.DefaultBufferPool()
+}
 
 // filePool has buffers for large messages, with whatever the last one left in
 // them.

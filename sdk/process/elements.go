@@ -1,6 +1,8 @@
 package process
 
 import (
+	"fmt"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -10,6 +12,14 @@ import (
 // length of a message alone does not bound what it costs to decode it. No honest
 // message comes near: its lists have sdk.MaxBatch elements.
 const maxElements = 1 << 17
+
+// bounded returns an error if an encoded message holds more than maxElements.
+func bounded(b []byte, desc protoreflect.MessageDescriptor) error {
+	if len(b) > maxElements && countElements(b, desc, maxElements) < 0 {
+		return fmt.Errorf("message of more than %d elements", maxElements)
+	}
+	return nil
+}
 
 // countElements takes from left what an encoded message holds and returns the
 // rest, which is negative if that was too little. It stops where the encoding is

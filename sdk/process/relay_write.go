@@ -10,8 +10,8 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk/wire/wirepb"
 )
 
-// sealed is a message that is passed on as it came. The two ends between which it
-// goes look into it.
+// sealed is a message as it came, not decoded: for [eachEvent], or to be passed on.
+// The two ends between which it goes look into it.
 type sealed struct{ data mem.BufferSlice }
 
 // relay passes a client's stream of files on to one like it, whose other end

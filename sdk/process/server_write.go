@@ -51,21 +51,17 @@ func (s *resourceServer) Write(stream writeStream) error {
 // any case.
 func writeFiles(w sdk.Writer, first *wirepb.WriteRequest, stream writeStream) (results []sdk.OpResult, err error) {
 	in := writeFeed{w: w}
-	for m := first; ; {
-		for _, e := range m.Events {
-			if err := in.event(e); err != nil {
-				in.abandon()
-				return nil, err
-			}
-		}
-		m, err = stream.Recv()
-		if errors.Is(err, io.EOF) {
+	for _, e := range first.Events {
+		if err = in.event(e); err != nil {
 			break
 		}
-		if err != nil {
-			in.abandon()
-			return nil, err
-		}
+	}
+	for more := true; more && err == nil; {
+		more, err = in.next(stream)
+	}
+	if err != nil {
+		in.abandon()
+		return nil, err
 	}
 	if in.open {
 		in.abandon()
@@ -83,6 +79,23 @@ type writeFeed struct {
 	w     sdk.Writer
 	open  bool
 	begun int
+}
+
+// next takes one message more, if there is one. Its memory is used again, so
+// nothing of it is kept: a writer copies data, and attributes are decoded ones.
+func (f *writeFeed) next(stream writeStream) (more bool, err error) {
+	var m sealed
+	err = stream.RecvMsg(&m)
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	buf := joined(m.data)
+	m.data.Free()
+	defer buf.Free()
+	return true, eachEvent(buf.ReadOnlyData(), f.event)
 }
 
 func (f *writeFeed) event(e *wirepb.FileEvent) error {

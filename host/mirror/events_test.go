@@ -231,7 +231,7 @@ func TestSweepFindsWhatRaisedNoEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.age()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			end := make(chan error, 1)
 			go func() { end <- r.runContext(ctx, mirror.Options{}) }()
@@ -264,20 +264,20 @@ func TestSweepFindsWhatRaisedNoEvent(t *testing.T) {
 // middle of that or when the trees are equal.
 func stormRound(t *testing.T, r *rig, w *world, cut bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	r.running.Store(nil)
-	end := make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() {
 		err := r.runContext(ctx, mirror.Options{})
 		if ctx.Err() == nil {
 			t.Errorf("the mirror ended: %v", err)
 		}
-		end <- err
+		ended <- err
 	}()
 	defer func() {
 		cancel()
-		<-end
+		<-ended
 	}()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -291,10 +291,10 @@ func stormRound(t *testing.T, r *rig, w *world, cut bool) {
 		return
 	}
 	last := "nothing"
-	for patience := time.Now().Add(20 * time.Second); last != "" && !t.Failed(); <-tick.C {
-		if time.Now().After(patience) {
+	for end := time.Now().Add(patience); last != "" && !t.Failed(); <-tick.C {
+		if time.Now().After(end) {
 			now := r.tracker.Snapshot()
-			t.Errorf("20 seconds after the last change: %s\n%s after %d looks, problems: %+v", last, now.State, now.Turns, now.Problems)
+			t.Errorf("%s after the last change: %s\n%s after %d looks, problems: %+v", patience, last, now.State, now.Turns, now.Problems)
 			return
 		}
 		last = unequal(r)

@@ -130,7 +130,7 @@ func TestPrimaryLosesPower(t *testing.T) {
 // untilEqual runs a mirror while something happens, and until the trees are equal.
 func untilEqual(t *testing.T, r *rig, do func()) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	end := make(chan error, 1)
 	go func() { end <- r.runContext(ctx, mirror.Options{}) }()
@@ -142,9 +142,9 @@ func untilEqual(t *testing.T, r *rig, do func()) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	last := unequal(r)
-	for patience := time.Now().Add(20 * time.Second); last != ""; last = unequal(r) {
-		if time.Now().After(patience) {
-			t.Errorf("20 seconds after the last change: %s", last)
+	for limit := time.Now().Add(patience); last != ""; last = unequal(r) {
+		if time.Now().After(limit) {
+			t.Errorf("%s after the last change: %s", patience, last)
 			return
 		}
 		select {

@@ -125,7 +125,7 @@ func TestDeaf(t *testing.T) {
 			r.write("d/new/f", "other")
 			for range 2 { // looks at everything from here on
 				for {
-					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					hint, err := r.d.Next(ctx)
 					cancel()
 					if err != nil {
@@ -158,7 +158,7 @@ func TestDiedUnder(t *testing.T) {
 	if err := os.RemoveAll(r.tree); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	hint, err := r.d.Next(ctx)
 	if err != nil {

@@ -199,7 +199,7 @@ func (r *rig) noticed(what string, all bool, do func() error) {
 		r.t.Fatalf("%s: %v", what, err)
 	}
 	looks, full := r.follow()
-	for end := time.Now().Add(10 * time.Second); all && full == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); all && full == 0 && time.Now().Before(end); {
 		more, once := r.follow()
 		looks, full = looks+more, full+once
 	}
@@ -335,7 +335,7 @@ func mounted(t *testing.T, file, options string) (dir string, end func()) {
 // unmount unmounts a directory, which may be busy for a moment: nobody waits for the end
 // of a commit, and a command that another test begins has all open that this one has.
 func unmount(dir string) error {
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		if err := unix.Unmount(dir, 0); err != unix.EBUSY || time.Now().After(end) {
 			return err
 		}

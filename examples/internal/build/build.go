@@ -112,7 +112,7 @@ func (p *Programs) LaunchGuest(t drivertest.T, module string, granted grant.Conf
 
 func launch(t drivertest.T, c process.Command) (sdk.Driver, func()) {
 	t.Helper()
-	c.StartTimeout = time.Minute // the first time a module is compiled
+	c.StartTimeout = 5 * time.Minute // the first time a module is compiled
 	proc, err := process.Launch(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 func TestIdleCost(t *testing.T) {
 	t.Parallel()
 	const (
-		dirs, files = 200, 100
+		dirs, files = 200, 25
 		span        = 5 * time.Second
 		bound       = 0.10
 	)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -16,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gsyncd/gsyncd-host/examples/https/manifest"
 	"github.com/gsyncd/gsyncd-host/examples/internal/build"
@@ -123,6 +126,27 @@ func serveManifest(t drivertest.T, dir string) string {
 	return s.URL
 }
 
+// freeAddress gives an address that nobody else is given until the test ends: it is
+// taken, and nobody listens there. A server that says it may use it again may, as nginx
+// does.
+func freeAddress(t drivertest.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint("127.0.0.1:", at.(*unix.SockaddrInet4).Port)
+}
+
 // serveNginx starts nginx, in the foreground, with nothing of the system's
 // configuration.
 func serveNginx(t drivertest.T, dir string) string {
@@ -134,12 +158,7 @@ func serveNginx(t drivertest.T, dir string) string {
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("SKIPPED, NOT TESTED: nginx is not installed (apt install nginx-light)")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := freeAddress(t)
 	home := t.TempDir()
 	conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr warn;
 events {}
@@ -167,7 +186,7 @@ http {
 	})
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			return "http://" + addr

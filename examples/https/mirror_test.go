@@ -28,6 +28,10 @@ func TestMirror(t *testing.T) {
 		}
 	}
 	list()
+	// What a young manifest lists is brought once more when it is old enough.
+	if err := os.Chtimes(filepath.Join(tree, manifest.Name), old(), old()); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(token, []byte("secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func TestPinned(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the agent did not end with its client")
 	}
 }
@@ -114,7 +114,7 @@ func TestStdioCloses(t *testing.T) {
 		if err == nil {
 			t.Error("two bytes were read of one")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the read did not end")
 	}
 }

@@ -231,7 +231,7 @@ func TestSweepFindsWhatRaisedNoEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.age()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			end := make(chan error, 1)
 			go func() { end <- r.runContext(ctx, mirror.Options{}) }()

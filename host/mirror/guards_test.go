@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/pkg/xattr"
 
@@ -23,7 +22,7 @@ func TestAdoptIsSpentByTheFirstTurn(t *testing.T) {
 	r := newRig(t)
 	r.adopt = true
 	r.write("d/a", "a")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	end := make(chan error, 1)
 	go func() { end <- r.runContext(ctx, mirror.Options{}) }()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gsyncd/gsyncd-host/host/mirror"
 	"github.com/gsyncd/gsyncd-host/host/report"
@@ -88,7 +87,7 @@ func TestMarklessWhileRunning(t *testing.T) {
 	for i := range 200 {
 		r.write(fmt.Sprintf("a/d%d/f", i), "x")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- r.runContext(ctx, mirror.Options{}) }()

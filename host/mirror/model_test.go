@@ -213,7 +213,7 @@ func (h *chronicle) takeOver() {
 // go1 is one run, and a look at the marks as it left them.
 func (h *chronicle) go1(f *faults, concurrent, full bool) error {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	inner := func(s sdk.Source) sdk.Source { return s }
 	h.wrapSource, h.wrapTarget = nil, nil

@@ -322,7 +322,7 @@ func TestVolumeMadeAnew(t *testing.T) {
 	v := newVolume(newRig(t))
 	v.sh(nativeTree)
 	v.log = quietLog()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	end := make(chan error, 1)
 	go func() { end <- v.runContext(ctx, mirror.Options{}) }()

@@ -44,8 +44,9 @@ func TestPromise2NoTornFile(t *testing.T) {
 			fixed := map[string]int{"rewritten": inPlace, "replaced": 0}
 			r.write("rewritten", string(version(1, inPlace)))
 			r.write("replaced", string(version(1, 0)))
-			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
+			began := time.Now()
 			var all sync.WaitGroup
 			all.Go(func() { rewrite(t, ctx, r.primary, inPlace) })
 			seen := map[string]int{}
@@ -59,12 +60,16 @@ func TestPromise2NoTornFile(t *testing.T) {
 						}
 						if !whole(data, size) {
 							t.Errorf("%s: %d bytes that the primary never had", f, len(data))
+							cancel()
 							return
 						}
 						if n := binary.LittleEndian.Uint64(data); n != last[f] {
 							last[f] = n
 							seen[f]++
 						}
+					}
+					if seen["replaced"] > 1 && time.Since(began) > 1500*time.Millisecond {
+						cancel()
 					}
 				}
 			})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -91,7 +90,7 @@ func TestPromise4RootReplacedWhileRunning(t *testing.T) {
 		r := newRig(t)
 		r.write("d/a", "a")
 		r.sync()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		end := make(chan error, 1)
 		r.running.Store(nil) // the first run was in sync as well
 		go func() { end <- r.runContext(ctx, mirror.Options{}) }()

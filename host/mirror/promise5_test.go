@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/gsyncd/gsyncd-host/host/mirror"
 	"github.com/gsyncd/gsyncd-host/sdk"
@@ -36,7 +35,7 @@ func killEverywhere(t *testing.T, full bool) {
 			r.sh(`rm -f $S/q/r/2; echo drift >$S/q/r/1.x; mv $S/q/r/1.x $S/q/r/1; echo 1 >$S/q/r/stray`)
 		}
 		r.age()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		f := &faults{killAt: n, kill: cancel, rng: rand.New(rand.NewPCG(uint64(n), 3))}
 		src, dst := f.source(), f.target()
 		r.wrapSource = func(s sdk.Source) sdk.Source { return hookSource{s, src} }

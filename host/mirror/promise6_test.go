@@ -101,7 +101,7 @@ func TestPromise6NoSpin(t *testing.T) {
 				}}}
 			}
 			r.sh("mkdir -p d/e f; for f in d/e/bad d/e/1 f/bad f/1; do echo $f >$f; done")
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			end := make(chan error, 1)
 			go func() { end <- r.runContext(ctx, mirror.Options{}) }()

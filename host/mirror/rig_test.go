@@ -146,7 +146,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 // run runs the mirror once with everything opened anew, and returns its end.
 func (r *rig) run(opts mirror.Options) error {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
 	return r.runContext(ctx, opts)
 }
@@ -167,7 +167,7 @@ func (r *rig) runContext(ctx context.Context, opts mirror.Options) error {
 	}
 	defer func() { _ = src.Close() }()
 	dst, err := d.OpenTarget(ctx, open(r.secondary, sdk.Secondary))
-	for end := time.Now().Add(10 * time.Second); sdk.KindOf(err) == sdk.KindBusy && time.Now().Before(end); {
+	for end := time.Now().Add(patience); sdk.KindOf(err) == sdk.KindBusy && time.Now().Before(end); {
 		// A process that another test is just starting has the last run's lock until it
 		// executes something.
 		<-time.After(5 * time.Millisecond)
@@ -338,7 +338,7 @@ func (r *rig) await(ctx context.Context, want func(report.Snapshot) bool) {
 // start lets the mirror run. end ends it, and may be called twice.
 func (r *rig) start() (ctx context.Context, end func() error) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 10*patience) // of all that is waited for
 	r.running.Store(nil)
 	ended := make(chan error, 1)
 	go func() {
@@ -372,7 +372,7 @@ func (r *rig) follow() (ctx context.Context, end func()) {
 // same waits until both trees are equal, and the mirror says so.
 func (r *rig) same(ctx context.Context, after string) {
 	r.t.Helper()
-	limit := time.Now().Add(20 * time.Second)
+	limit := time.Now().Add(patience)
 	r.await(ctx, func(s report.Snapshot) bool {
 		if s.State == report.InSync && unequal(r) == "" {
 			return true
@@ -390,11 +390,11 @@ func (r *rig) untilEqual(do func()) {
 	ctx, end := r.start()
 	defer func() { _ = end() }()
 	do()
-	limit := time.Now().Add(20 * time.Second)
+	limit := time.Now().Add(patience)
 	r.await(ctx, func(s report.Snapshot) bool {
 		last := unequal(r)
 		if last != "" && time.Now().After(limit) {
-			r.t.Errorf("20 seconds after the last change: %s\n%s after %d looks, problems: %+v", last, s.State, s.Turns, s.Problems)
+			r.t.Errorf("%s after the last change: %s\n%s after %d looks, problems: %+v", patience, last, s.State, s.Turns, s.Problems)
 			return true
 		}
 		return last == "" || r.t.Failed()
@@ -407,7 +407,7 @@ func (r *rig) still(ctx context.Context) {
 	var turns int64
 	var since time.Time
 	r.await(ctx, func(s report.Snapshot) bool {
-		if s.Turns != turns {
+		if s.Turns != turns || s.State != report.InSync { // a look may take a while
 			turns, since = s.Turns, time.Now()
 		}
 		return time.Since(since) > stillTime
@@ -417,3 +417,7 @@ func (r *rig) still(ctx context.Context) {
 // stillTime is longer than a look at what was too young is put off, but where change
 // times have a grain of seconds.
 const stillTime = 150 * time.Millisecond
+
+// patience is how long a test waits for what must come true: how fast that is nobody
+// promises.
+const patience = 2 * time.Minute

@@ -302,7 +302,7 @@ func TestCancel(t *testing.T) {
 		// The channel stays open: the end of ctx is enough.
 		start := time.Now()
 		err := p.mover(t, cfg).Run(ctx, jobs, func(mover.Result) {})
-		if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
+		if !errors.Is(err, context.Canceled) || time.Since(start) > time.Minute {
 			t.Errorf("error %v after %s", err, time.Since(start))
 		}
 		p.clean(t, nil)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,11 +35,35 @@ type rig struct {
 	deaf    chan error
 	first   marker.Hint // that the detector began with
 	mute    bool        // no events are to be had
-	said    bytes.Buffer
+	said    spoken
 	wrap    func(ear) ear
 	hearing atomic.Int32
 	kept    *os.File // of a file in the tree, opened before anybody listened
 	swept   int      // looks at everything, those among them that directories made necessary
+}
+
+// spoken is what the log says, by several goroutines.
+type spoken struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
+}
+
+func (s *spoken) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buf.Reset()
 }
 
 // newRig makes an empty tree below an existing directory.
@@ -68,7 +93,7 @@ func (r *rig) open() marker.Pass {
 	r.deaf = make(chan error, 1)
 	o := Options{
 		Kind: r.kind, Source: r.src, Index: r.index, Pace: Pace{Every: time.Hour, Busy: 1},
-		Logger: slog.New(slog.NewTextHandler(&r.said, nil)),
+		Logger: slog.New(slog.NewTextHandler(&r.said, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	root, err := openRoot(r.t.Context(), r.src)
 	if err != nil {
@@ -142,7 +167,18 @@ func (r *rig) idle() bool {
 	}
 	r.d.mu.Lock()
 	defer r.d.mu.Unlock()
-	return len(r.d.told) == 0 && !r.d.lost && r.d.relook.IsZero()
+	asked := r.d.missed || r.d.past != nil && r.d.past.committing
+	return len(r.d.told) == 0 && !r.d.lost && r.d.relook.IsZero() && !asked
+}
+
+// answers takes what a filesystem tells that is to be asked, however long that takes:
+// Next gives an answer up when its context ends.
+func (r *rig) answers() {
+	for h := r.d.past; h != nil; <-time.After(time.Millisecond) {
+		if r.d.recall(r.t.Context()); !h.committing {
+			return
+		}
+	}
 }
 
 // counted is an ear that tells when it is at work.
@@ -166,6 +202,7 @@ const quietTime = 30 * time.Millisecond
 func (r *rig) follow() (looks, all int) {
 	r.t.Helper()
 	for {
+		r.answers()
 		ctx, cancel := context.WithTimeout(r.t.Context(), quietTime)
 		hint, err := r.d.Next(ctx)
 		cancel()

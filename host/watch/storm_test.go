@@ -105,6 +105,7 @@ func (s *storm) run(steps int) {
 	}
 	defer func() {
 		if s.t.Failed() {
+			s.t.Logf("said: %s", &s.said)
 			s.t.Logf("%d changes, the last:\n%s", len(s.log), strings.Join(s.log[max(0, len(s.log)-60):], "\n"))
 		}
 	}()

@@ -153,7 +153,7 @@ func (p *pool) lend(t drivertest.T) *lent {
 // removeAll removes what other mounts worked in a moment ago: a volume may say for
 // a while that a directory which shows nothing is not empty.
 func removeAll(path string) error {
-	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(100 * time.Millisecond) {
+	for deadline := time.Now().Add(glusterlab.Patience); ; <-time.After(100 * time.Millisecond) {
 		if err := os.RemoveAll(path); err == nil || time.Now().After(deadline) {
 			return err
 		}

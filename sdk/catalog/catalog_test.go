@@ -272,7 +272,7 @@ func TestLife(t *testing.T) {
 	}
 	select {
 	case <-left:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("Close did not wait")
 	}
 	if l.Close() {

@@ -10,8 +10,9 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// soon is how long a call may take to end once it is to.
-const soon = 10 * time.Second
+// soon is how long a call may take to end once it is to, also where other things keep
+// the machine busy.
+const soon = 30 * time.Second
 
 // inTime fails if f takes longer than it should.
 func inTime(t T, what string, f func()) {

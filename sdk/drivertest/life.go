@@ -110,7 +110,7 @@ func poll(t T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(checkLimit / 2)
 	for !done() {
 		select {
 		case <-tick.C:

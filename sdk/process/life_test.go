@@ -39,7 +39,7 @@ func TestCrash(t *testing.T) {
 	if sdk.KindOf(err) != sdk.KindGone {
 		t.Errorf("error %v, want one of kind gone", err)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > 20*time.Second { // less than any timeout
 		t.Errorf("known after %s", took)
 	}
 	<-p.Done()
@@ -77,7 +77,7 @@ func TestStopOfStoppedProcess(t *testing.T) {
 	}
 	begin := time.Now()
 	p.Stop(t.Context())
-	if took := time.Since(begin); took > process.StopGrace+time.Second {
+	if took := time.Since(begin); took > process.StopGrace+20*time.Second {
 		t.Errorf("stopping took %s", took)
 	}
 	if alive(p.PID()) {
@@ -86,22 +86,25 @@ func TestStopOfStoppedProcess(t *testing.T) {
 }
 
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	c := command(t, "driver")
-	c.Timeouts = process.Timeouts{Call: 200 * time.Millisecond, Work: 200 * time.Millisecond}
+	// The other calls must be answered within that, too.
+	c.Timeouts = process.Timeouts{Call: 2 * time.Second, Work: 2 * time.Second}
 	p := launch(t, c)
 	s := source(t, driver(t, p), "deaf", nil)
 	_, err := s.Identity(t.Context())
-	if sdk.KindOf(err) != sdk.KindGone || !strings.Contains(err.Error(), "did not answer for 200ms") {
+	if sdk.KindOf(err) != sdk.KindGone || !strings.Contains(err.Error(), "did not answer for 2s") {
 		t.Errorf("error %v", err)
 	}
 	<-p.Done()
 }
 
 func TestSlowReaderIsNotSilence(t *testing.T) {
+	t.Parallel()
 	c := command(t, "driver")
-	c.Timeouts = process.Timeouts{Call: 100 * time.Millisecond, Work: 100 * time.Millisecond}
+	c.Timeouts = process.Timeouts{Call: 2 * time.Second, Work: 2 * time.Second}
 	s := source(t, driver(t, launch(t, c)), "x", nil)
-	pause := time.NewTimer(300 * time.Millisecond)
+	pause := time.NewTimer(4 * time.Second)
 	sink := nopSink{entry: func(e *sdk.Entry) error {
 		if e.Name == "file-00000000" {
 			<-pause.C

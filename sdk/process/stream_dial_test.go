@@ -35,7 +35,7 @@ func awaitEnd(t *testing.T, ended <-chan error) error {
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the agent did not end")
 		return nil
 	}
@@ -137,7 +137,7 @@ func TestStreamSilence(t *testing.T) {
 	if err := awaitEnd(t, ended); err == nil || !strings.Contains(err.Error(), "no client within 1s") {
 		t.Errorf("the agent ended with %v", err)
 	}
-	near, ended = serveStream(t, 2*time.Second)
+	near, ended = serveStream(t, 4*time.Second)
 	go io.Copy(io.Discard, near)
 	// A client as far as the first frames of HTTP/2 go.
 	fmt.Fprintf(near, "gsyncd-host-client %d x\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", process.Version)

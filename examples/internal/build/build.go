@@ -47,6 +47,9 @@ func Main(m *testing.M, p *Programs, serve func()) int {
 	return m.Run()
 }
 
+// cache is where compiled modules are kept, apart from the program's file of that name.
+func (p *Programs) cache() string { return filepath.Join(p.dir, "cache") }
+
 // once returns the program called name, and makes it if it is not there.
 func (p *Programs) once(t drivertest.T, name string, make func(out string) *exec.Cmd) string {
 	t.Helper()
@@ -103,7 +106,7 @@ func Launch(t drivertest.T, granted grant.Config) (sdk.Driver, func()) {
 // LaunchGuest starts the host's runner with a module.
 func (p *Programs) LaunchGuest(t drivertest.T, module string, granted grant.Config) (sdk.Driver, func()) {
 	t.Helper()
-	handout, err := wasmrun.Config{Grants: granted, CacheDir: filepath.Join(p.dir, "gsyncd-host", "wasm")}.Marshal()
+	handout, err := wasmrun.Config{Grants: granted, CacheDir: filepath.Join(p.cache(), "gsyncd-host", "wasm")}.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +115,7 @@ func (p *Programs) LaunchGuest(t drivertest.T, module string, granted grant.Conf
 
 func launch(t drivertest.T, c process.Command) (sdk.Driver, func()) {
 	t.Helper()
-	c.StartTimeout = time.Minute // the first time a module is compiled
+	c.StartTimeout = 5 * time.Minute // the first time a module is compiled
 	proc, err := process.Launch(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what takes moments on an idle machine.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // Example reads one of the configuration files beside the examples, with pairs of
 // what it says and what is to stand there instead. Each must be in it.
@@ -45,7 +45,7 @@ func (p *Programs) Mirror(t testing.TB, configuration string) (said func() strin
 		t.Fatal(err)
 	}
 	cmd := exec.Command(p.Host(t), "run", "-c", conf)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "XDG_CACHE_HOME=" + p.dir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "XDG_CACHE_HOME=" + p.cache()}
 	out := &output{}
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, out, time.Second
 	if err := cmd.Start(); err != nil {
@@ -75,7 +75,7 @@ func (p *Programs) Mirror(t testing.TB, configuration string) (said func() strin
 func (p *Programs) Check(t testing.TB, module string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(p.Host(t), append([]string{"plugin", "check", module}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "XDG_CACHE_HOME=" + p.dir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "XDG_CACHE_HOME=" + p.cache()}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("plugin check: %v\n%s", err, out)
 	}

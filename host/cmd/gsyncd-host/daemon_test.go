@@ -19,7 +19,7 @@ func TestFollowsChanges(t *testing.T) {
 	pl.viaShell(t, cmd) // with standard input closed
 	h := start(t, cmd, nil)
 	h.until("the first state arrives", func() bool { return pl.inSync(t) })
-	pl.write(t, "a/two", []byte("two"))
+	pl.replace(t, "a/two", []byte("two"))
 	h.until("a new file arrives", func() bool { return pl.inSync(t) })
 	if err := os.Rename(filepath.Join(pl.p, "a"), filepath.Join(pl.p, "b")); err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestFollowsChanges(t *testing.T) {
 	h.until("a rename arrives", func() bool { return pl.inSync(t) })
 
 	second := pl.start(t, "--once", pl.p, pl.s)
-	second.end(stopTime, 4)
+	second.end(patience, 4)
 	if want := fmt.Sprintf("already running, as process %d", cmd.Process.Pid); !strings.Contains(second.stdout.String(), want) {
 		t.Errorf("the second instance does not say %q", want)
 	}

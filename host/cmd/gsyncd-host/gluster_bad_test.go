@@ -79,7 +79,7 @@ func TestGlusterBadInput(t *testing.T) {
 					c.change(pl, t, cmd)
 				}
 				h := start(t, cmd, nil)
-				h.end(stopTime, c.code)
+				h.end(patience, c.code)
 				said := h.stdout.String() + h.stderr.String()
 				if !strings.Contains(strings.ToLower(said), strings.ToLower(c.want)) || strings.Count(said, "glusterfs says") > 0 {
 					t.Errorf("%s: not said: %s", verb, c.want)

@@ -43,7 +43,7 @@ func TestGlusterKilledUnderLoad(t *testing.T) {
 				c.load()
 				c.kill(c.victims[0], map[string]int{})
 				began := time.Now()
-				pollFor(t, time.Minute, "it says that it is in sync", func() bool { return c.h.said(`msg="in sync"`) > 0 })
+				poll(t, "it says that it is in sync", func() bool { return c.h.said(`msg="in sync"`) > 0 })
 				t.Logf("in sync after %v", time.Since(began))
 				if !pl.inSync(t) {
 					t.Fatal("it says that the sides are in sync, and they are not")

@@ -52,7 +52,7 @@ func TestGlusterFresh(t *testing.T) {
 					if err == nil && string(data) == last {
 						break
 					}
-					if time.Since(began) > 20*time.Second || !wait(t.Context(), 5*time.Millisecond) {
+					if time.Since(began) > patience || !wait(t.Context(), 5*time.Millisecond) {
 						t.Errorf("%s holds %q after %v, want %q (%v)", name, data, time.Since(began), last, err)
 						return
 					}

@@ -63,9 +63,7 @@ func TestGlusterKilled(t *testing.T) {
 	h = begin()
 	work("host later")
 	pl.arrives(t, h, "changes around the end of the host")
-	if n := len(p.mounts(t)) + len(s.mounts(t)); n != 4 {
-		t.Errorf("%d mounts of two volumes, each of which has two", n)
-	}
+	h.until("each of two volumes has two mounts", func() bool { return len(p.mounts(t))+len(s.mounts(t)) == 4 })
 
 	// All at once: there is nobody to clean up, but for the next.
 	for _, victim := range pl.processes(t) {

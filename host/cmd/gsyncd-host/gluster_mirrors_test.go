@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -65,7 +64,7 @@ func TestGlusterMirrors(t *testing.T) {
 		}
 	}
 	h := start(t, pl.command("run", "--once", "-c", config), nil)
-	h.end(time.Minute, 0)
+	h.end(patience, 0)
 	compare()
 
 	changeTree(t, pop.dir)

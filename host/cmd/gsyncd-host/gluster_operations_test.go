@@ -64,7 +64,7 @@ func TestGlusterOperations(t *testing.T) {
 // not become so.
 func (pl *place) arrives(t *testing.T, h *host, what string) {
 	t.Helper()
-	deadline := time.NewTimer(time.Minute)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -76,7 +76,7 @@ func (pl *place) arrives(t *testing.T, h *host, what string) {
 		case <-deadline.C:
 			a, err := describe(pl.p)
 			b, other := describe(pl.s)
-			t.Fatalf("not within a minute: %s (%v, -want +got):\n%s", what, errors.Join(err, other), cmp.Diff(strings.Split(a, "\n"), strings.Split(b, "\n")))
+			t.Fatalf("not within %v: %s (%v, -want +got):\n%s", patience, what, errors.Join(err, other), cmp.Diff(strings.Split(a, "\n"), strings.Split(b, "\n")))
 		}
 	}
 }

@@ -124,7 +124,7 @@ func startHalting(t *testing.T, cmd *exec.Cmd, calls []int, at func(*halted) boo
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Env = append(cmd.Env, haltVar+"="+strings.Trim(fmt.Sprint(calls), "[]"))
 	h = start(t, cmd, nil)
-	check(t, unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20}))
+	check(t, unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: int64(patience / time.Second)}))
 	listener, err := receive(pair[0])
 	if err != nil {
 		t.Fatalf("the program cannot be halted: %v\n%s", err, h.stderr.String())

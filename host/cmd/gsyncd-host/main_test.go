@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	moreAtOnce()
+	if signal.Ignored(syscall.SIGHUP) { // as nohup makes it, and what the tests start would go by that
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Main(withLab{m}, map[string]func(){programName: program})
 }
 

@@ -36,7 +36,7 @@ func TestWithoutRoot(t *testing.T) {
 	run := func(code int, args ...string) *host {
 		cmd := pl.asNobody(t, pl.command(append([]string{"run", "--once"}, args...)...))
 		h := start(t, cmd, nil)
-		h.end(stopTime, code)
+		h.end(patience, code)
 		return h
 	}
 	h := run(3, pl.p, pl.s)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -23,7 +22,7 @@ func (s *sshd) authorize(options ...string) {
 	check(s.t, err)
 	s.file(pub, string(ssh.MarshalAuthorizedKey(private.PublicKey())))
 	h := start(s.t, s.pl.command(append([]string{"authorize", pub}, options...)...), nil)
-	h.end(time.Minute, 0)
+	h.end(patience, 0)
 	self, err := os.Executable()
 	check(s.t, err)
 	// The test binary is the program only if it is called so.

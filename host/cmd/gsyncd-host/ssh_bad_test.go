@@ -1,12 +1,12 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -62,8 +62,8 @@ func TestSSHBad(t *testing.T) {
 		}, want: []string{"what answers is no agent", "it printed \"welcome welcome", ".bashrc"}},
 		{name: "silent agent", code: 1, prepare: func(t *testing.T, s *sshd) {
 			s.program("#!/bin/sh\necho hello\nexec cat >/dev/null\n")
-			s.clientConfig("  ConnectTimeout 1\n")
-		}, want: []string{"no greeting within 1s", `it printed "hello"`}},
+			s.clientConfig("  ConnectTimeout 3\n") // a login may take a while
+		}, want: []string{"no greeting within 3s", `it printed "hello"`}},
 		{name: "far path missing", code: 1, far: "/missing/mirror", want: []string{`neither "/missing/mirror" nor the directory above it exists`, `Create "/missing"`}},
 		{name: "far path a file", code: 1, prepare: func(t *testing.T, s *sshd) {
 			s.file(s.pl.s, "no directory")
@@ -96,7 +96,7 @@ func TestSSHBad(t *testing.T) {
 			}
 			pl.write(t, "f", []byte("f"))
 			h := pl.start(t, s.mirrorArgs(far, c.driver)...)
-			h.end(time.Minute, c.code)
+			h.end(patience, c.code)
 			other, _ := os.ReadFile(filepath.Join(pl.dir, "want"))
 			for _, want := range c.want {
 				h.wants(strings.NewReplacer("HOSTKEY", ssh.FingerprintSHA256(s.hostKey), "OTHER", string(other), "PORT", s.port, "HOME", pl.home()).Replace(want))
@@ -111,8 +111,7 @@ func TestSSHBad(t *testing.T) {
 func (s *sshd) program(text string) {
 	s.t.Helper()
 	path := filepath.Join(s.pl.bin(), programName)
-	s.file(path, text)
-	check(s.t, os.Chmod(path, 0o755))
+	check(s.t, errors.Join(writeProgram(path, []byte(text)), os.Chmod(path, 0o755)))
 }
 
 // TestSSHNoise logs in to a shell that prints things before the agent speaks.

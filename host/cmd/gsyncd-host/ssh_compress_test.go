@@ -13,7 +13,7 @@ func TestSSHCompress(t *testing.T) {
 	text := []byte(strings.Repeat("All work and no play makes Jack a dull boy. ", 100_000))
 	pl.write(t, "d/text", text)
 	h := start(t, pl.command("run", "--once", "-c", s.config(`driver "ssh" { compress = true }`)), nil)
-	h.end(stopTime, 0)
+	h.end(patience, 0)
 	if !pl.inSync(t) {
 		t.Error("the trees differ")
 	}

@@ -107,7 +107,7 @@ func TestSSHDeployBad(t *testing.T) {
 		}},
 		{name: "no answer", prepare: func(_ *testing.T, s *sshd) {
 			s.forced(`case "$SSH_ORIGINAL_COMMAND" in exec*) exec cat >/dev/null ;; *) exit 127 ;; esac`)
-		}, driver: `connect_timeout = "1s"`, want: []string{"put gsyncd-host on far: nothing went on for 1s", "may this key run any command there"}},
+		}, driver: `connect_timeout = "3s"`, want: []string{"put gsyncd-host on far: nothing went on for 3s", "may this key run any command there"}},
 		{name: "no file may grow", prepare: func(_ *testing.T, s *sshd) {
 			s.forced(`trap "" XFSZ; ulimit -f 1000; eval "$SSH_ORIGINAL_COMMAND"`)
 		}, want: []string{"put gsyncd-host on far: it cannot be written there (cat: write error: File too large)", "set XDG_CACHE_HOME"}},
@@ -124,8 +124,8 @@ func TestSSHDeployBad(t *testing.T) {
 			s.forced(`case "$SSH_ORIGINAL_COMMAND" in *.cache*) echo "version GLIBC_2.99 not found" >&2; exit 1 ;; esac; eval "$SSH_ORIGINAL_COMMAND"`)
 		}, want: []string{"it was put there and cannot start", "CGO_ENABLED=0", "it said: version GLIBC_2.99 not found"}},
 		{name: "stuck", prepare: func(_ *testing.T, s *sshd) {
-			s.shadow("cat", "head -c 5000000; sleep 5; exec /bin/cat")
-		}, driver: "keepalive = \"2s\"\n    connect_timeout = \"1s\"", want: []string{"put gsyncd-host on far: nothing went on for 2s"}},
+			s.shadow("cat", "head -c 5000000; sleep 7; exec /bin/cat")
+		}, driver: "keepalive = \"3s\"\n    connect_timeout = \"3s\"", want: []string{"put gsyncd-host on far: nothing went on for 3s"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +134,7 @@ func TestSSHDeployBad(t *testing.T) {
 			c.prepare(t, s)
 			pl.write(t, "f", []byte("f"))
 			h := pl.start(t, s.mirrorArgs(s.far(), c.driver)...)
-			h.end(time.Minute, 1)
+			h.end(patience, 1)
 			for _, want := range c.want {
 				h.wants(want)
 			}
@@ -157,11 +157,11 @@ func TestSSHDeploySlow(t *testing.T) {
 	t.Parallel()
 	pl, s := newFar(t)
 	s.bare()
-	s.shadow("cat", "for i in 1 2 3 4 5 6 7 8 9 10; do head -c 1000000; sleep 0.4; done; exec /bin/cat")
+	s.shadow("cat", "for i in 1 2 3 4 5 6 7 8 9 10; do head -c 1000000; sleep 0.6; done; exec /bin/cat")
 	pl.write(t, "f", []byte("f"))
 	began := time.Now()
-	pl.once(t, s.mirrorArgs(s.far(), "keepalive = \"2s\"\n    connect_timeout = \"2s\"")...)
-	if took := time.Since(began); took < 4*time.Second {
+	pl.once(t, s.mirrorArgs(s.far(), "keepalive = \"5s\"\n    connect_timeout = \"5s\"")...)
+	if took := time.Since(began); took < 6*time.Second {
 		t.Errorf("it took only %s", took)
 	}
 	s.endedWell()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh/knownhosts"
 )
@@ -40,7 +39,7 @@ func TestSSHDeployedReset(t *testing.T) {
 	if s.agent() != agent {
 		t.Error("another agent serves")
 	}
-	h.end(time.Minute, 0)
+	h.end(patience, 0)
 	if n := h.said("gsyncd-host was put on far"); n != 1 {
 		t.Errorf("put there %d times", n)
 	}
@@ -77,7 +76,7 @@ func TestSSHDeployedThroughAnother(t *testing.T) {
 	if s.agent() != agent {
 		t.Error("another agent serves")
 	}
-	h.end(time.Minute, 0)
+	h.end(patience, 0)
 	if !pl.inSync(t) {
 		t.Error("the trees differ")
 	}

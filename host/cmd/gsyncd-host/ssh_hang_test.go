@@ -66,7 +66,7 @@ func TestSSHReset(t *testing.T) {
 			t.Error("another agent serves")
 		}
 	}
-	h.end(time.Minute, 0)
+	h.end(patience, 0)
 	if n := h.said("the connection was lost"); n != 2 {
 		t.Errorf("said %d times that the connection was lost", n)
 	}
@@ -79,20 +79,16 @@ func TestSSHHungLink(t *testing.T) {
 	t.Parallel()
 	_, s := newFar(t)
 	r := s.behind(0)
-	h := s.underWay("12s", "--once")
+	h := s.underWay("30s", "--once")
 	agent := s.agent()
 	r.hang()
-	began := time.Now()
-	h.until("the host notices", func() bool { return h.said("no sign of life for 4s") > 0 })
-	if took := time.Since(began); took > 8*time.Second {
-		t.Errorf("the host noticed after %s", took)
-	}
-	r.heal()
+	h.until("the host notices", func() bool { return h.said("no sign of life for 10s") > 0 })
+	r.heal() // long before both ends give up
 	h.until("the connection is back", func() bool { return h.said("the connection is back") > 0 })
 	if s.agent() != agent {
 		t.Error("another agent serves")
 	}
-	h.end(time.Minute, 0)
+	h.end(patience, 0)
 	s.endedWell()
 }
 
@@ -106,12 +102,9 @@ func TestSSHDeadLink(t *testing.T) {
 	r.hang()
 	began := time.Now()
 	h.until("the host gives up", func() bool { return h.said("there was no other within 3s") > 0 })
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("the host gave up after %s", took)
-	}
 	h.until("the far agent ends", func() bool { return len(pl.find(t, agentProc)) == 0 })
-	if took := time.Since(began); took > 15*time.Second {
-		t.Errorf("the far agent gave up after %s", took)
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("the host and the far agent gave up after %s", took)
 	}
 	r.heal()
 	h.until("the mirror goes on", func() bool { return pl.inSync(t) })
@@ -124,7 +117,7 @@ func TestSSHDeadLink(t *testing.T) {
 func TestSSHStoppedSession(t *testing.T) {
 	t.Parallel()
 	pl, s := newFar(t)
-	h := s.underWay("12s")
+	h := s.underWay("30s")
 	agent := s.agent()
 	stopped := s.sessions()
 	for _, p := range stopped {
@@ -164,8 +157,10 @@ func TestSSHAgentKilledUnseen(t *testing.T) {
 	r := s.behind(0)
 	h := s.underWay("60s")
 	agent := proc{pid: s.agent()}
-	r.reset()
+	r.hang() // or its end would be told
 	agent.signal(syscall.SIGKILL)
+	r.reset()
+	r.heal()
 	h.until("the mirror begins again and ends well", func() bool {
 		return h.said("the agent has ended, or the machine was started anew") > 0 && pl.inSync(t)
 	})
@@ -189,7 +184,7 @@ func TestSSHHostKilled(t *testing.T) {
 	})
 	began := time.Now()
 	pl.once(t, "--adopt", pl.p, s.far())
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > 45*time.Second { // it waits for a minute where nobody wants its place
 		t.Errorf("the next run took %s", took)
 	}
 	s.endedWell()
@@ -210,8 +205,8 @@ func TestSSHHostStopped(t *testing.T) {
 	}
 	began := time.Now()
 	other := filepath.Join(pl.dir, "other")
-	start(t, pl.command("run", "--once", "--state-dir", other, "--adopt", pl.p, s.far()), nil).end(time.Minute, 0)
-	if took := time.Since(began); took > 30*time.Second {
+	start(t, pl.command("run", "--once", "--state-dir", other, "--adopt", pl.p, s.far()), nil).end(patience, 0)
+	if took := time.Since(began); took > 50*time.Second {
 		t.Errorf("the next run took %s", took)
 	}
 	if !pl.inSync(t) {

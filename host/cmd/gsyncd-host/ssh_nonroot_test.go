@@ -38,7 +38,7 @@ func TestSSHToOrdinaryUser(t *testing.T) {
 	run := func() *host {
 		t.Helper()
 		h := pl.start(t, "--once", pl.p, s.far())
-		h.end(stopTime, 0)
+		h.end(patience, 0)
 		return h
 	}
 	h := run()

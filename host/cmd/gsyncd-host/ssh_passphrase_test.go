@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -54,7 +53,7 @@ func TestSSHPassphrase(t *testing.T) {
 				_, err := master.WriteString(text + "\n")
 				check(t, err)
 			}
-			h.end(time.Minute, c.code)
+			h.end(patience, c.code)
 			poll(t, "all is shown", func() bool { return strings.Contains(out.String(), c.said) })
 			if n := strings.Count(out.String(), prompt); n != c.prompts {
 				t.Errorf("asked %d times, not %d", n, c.prompts)
@@ -81,7 +80,7 @@ func TestSSHPassphraseStopped(t *testing.T) {
 	h := start(t, cmd, theirs)
 	h.until("the question", func() bool { return strings.Contains(out.String(), "passphrase for ") && silent(theirs) })
 	check(t, h.cmd.Process.Signal(syscall.SIGINT))
-	h.end(time.Minute, 1)
+	h.end(patience, 1)
 	if silent(theirs) {
 		t.Error("the terminal is left without echo")
 	}
@@ -100,7 +99,7 @@ func TestSSHPassphraseUnasked(t *testing.T) {
 		cmd.Env = append(cmd.Env, "KEY_PASSPHRASE="+passphrase)
 		cmd.Stdin = theirs
 		h := start(t, cmd, nil)
-		h.end(time.Minute, code)
+		h.end(patience, code)
 		said := h.stdout.String() + h.stderr.String() + out.String()
 		if strings.Contains(said, "passphrase for ") {
 			t.Errorf("%q asks", args)

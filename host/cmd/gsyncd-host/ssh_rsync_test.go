@@ -100,7 +100,7 @@ func TestSSHRsyncCut(t *testing.T) {
 	for _, p := range s.sessions() {
 		p.signal(syscall.SIGKILL)
 	}
-	h.end(time.Minute, 0)
+	h.end(patience, 0)
 	if out := h.stdout.String(); !strings.Contains(out, "rsync: 1 file") {
 		t.Errorf("the summary does not tell of rsync:\n%s", out)
 	}

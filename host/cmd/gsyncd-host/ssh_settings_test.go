@@ -17,12 +17,12 @@ func TestSSHRemoteSettings(t *testing.T) {
 		{`["jobs=0"]`, `jobs must be 1 to 64`},
 	} {
 		h := start(t, pl.command("run", "--once", "-c", s.config(`driver "ssh" { remote_settings = `+c.settings+` }`)), nil)
-		h.end(stopTime, 1)
+		h.end(patience, 1)
 		if said := h.stdout.String() + h.stderr.String(); !strings.Contains(said, c.want) || !strings.Contains(said, "mend remote_settings") {
 			t.Errorf("%s: not said: %s", c.settings, c.want)
 		}
 	}
 	h := start(t, pl.command("run", "--once", "-c", s.config(`driver "ssh" { remote_settings = ["jobs=1", "cross_mounts=true"] }`)), nil)
-	h.end(stopTime, 0)
+	h.end(patience, 0)
 	s.endedWell()
 }

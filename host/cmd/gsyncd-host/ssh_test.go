@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -79,6 +78,6 @@ func TestSSHThroughAnother(t *testing.T) {
 	pl.write(t, "f", []byte("f"))
 	cmd := pl.command("run", "--once", "--state-dir", pl.state, pl.p, "through:"+pl.s)
 	cmd.Env = pl.environ
-	start(t, cmd, nil).end(time.Minute, 0)
+	start(t, cmd, nil).end(patience, 0)
 	s.endedWell()
 }

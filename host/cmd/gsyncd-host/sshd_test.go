@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+	"golang.org/x/sys/unix"
 )
 
 // sshd is a real OpenSSH server of a test's own, on the loopback interface.
@@ -193,14 +194,37 @@ func (s *sshd) behind(delay time.Duration) *relay {
 // agentProc is for find: the far agent.
 func agentProc(p proc) bool { return len(p.args) > 1 && p.args[1] == "agent" }
 
+// freePort gives a port that nobody else is given until the test ends: it is taken,
+// at both addresses, and nobody listens there. A server that says it may use it again
+// may, as sshd does.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	check(t, err)
-	return port
+	for {
+		port, err := take(t, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+		check(t, err)
+		_, err = take(t, unix.AF_INET6, &unix.SockaddrInet6{Port: port, Addr: [16]byte{15: 1}})
+		if !errors.Is(err, unix.EADDRINUSE) { // any other: there is no IPv6
+			return strconv.Itoa(port)
+		}
+	}
+}
+
+// take takes an address until the test ends, and gives its port.
+func take(t *testing.T, family int, at unix.Sockaddr) (int, error) {
+	t.Helper()
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), unix.Bind(fd, at)); err != nil {
+		return 0, err
+	}
+	got, err := unix.Getsockname(fd)
+	if v4, ok := got.(*unix.SockaddrInet4); ok {
+		return v4.Port, err
+	}
+	return 0, err
 }
 
 // newKey makes a private key, with a passphrase if that is not empty.
@@ -208,14 +232,15 @@ func newKey(t *testing.T, path, passphrase string) ssh.PublicKey {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	check(t, err)
-	var block *pem.Block
-	if passphrase == "" {
-		block, err = ssh.MarshalPrivateKey(private, "")
-	} else {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte(passphrase))
-	}
+	block, err := ssh.MarshalPrivateKey(private, "")
 	check(t, err)
 	check(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
+	if passphrase != "" {
+		// With one round: the usual 16 take seconds under the race detector, each time.
+		if out, err := exec.Command("ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", passphrase, "-f", path).CombinedOutput(); err != nil {
+			t.Fatalf("ssh-keygen: %v\n%s", err, out)
+		}
+	}
 	key, err := ssh.NewPublicKey(public)
 	check(t, err)
 	return key

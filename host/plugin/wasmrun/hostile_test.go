@@ -104,7 +104,7 @@ func TestGuestFails(t *testing.T) {
 		t.Cleanup(func() { src.Close() })
 		return src
 	}
-	patient, impatient := open(time.Minute), open(time.Second)
+	patient, impatient := open(time.Minute), open(2*time.Second) // which a new instance must take, too
 	for mode, want := range map[string]struct {
 		kind sdk.Kind
 		text string

@@ -14,7 +14,7 @@ import (
 )
 
 // Patience is how long a lab waits for Gluster to do what it was asked.
-const Patience = 60 * time.Second
+const Patience = 3 * time.Minute
 
 // Options say how a lab is made. The zero value is good.
 type Options struct {

@@ -256,6 +256,8 @@ func (s slow) Next(context.Context) (marker.Hint, error) {
 	return marker.Hint{}, context.Canceled
 }
 
+func (slow) Events() bool { return false }
+
 // Whoever asks meanwhile is told that it is the primary that is waited for.
 func TestStateBeforeTheFirstLook(t *testing.T) {
 	r := newRig(t)

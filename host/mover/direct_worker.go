@@ -102,8 +102,12 @@ func (w *directWorker) once(r *Result) (again bool) {
 			return false
 		}
 	}
-	staged := j.Staged.Base()
-	t, err := w.to.CreateAs(staged, before.Perm)
+	staged, perm := j.Staged.Base(), before.Perm
+	meta := sdk.MetaOf(&before, sdk.MetaAll)
+	if localfs.NeedsData(&meta) {
+		perm = 0o600 // a list of who may read it comes after the data
+	}
+	t, err := w.to.CreateAs(staged, perm)
 	if err != nil {
 		return fail("create", err)
 	}

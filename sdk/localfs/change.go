@@ -12,15 +12,18 @@ import (
 // 0600, and opens it for reading and writing.
 func (d *Dir) Create(name string) (*os.File, error) { return d.CreateAs(name, 0o600) }
 
-// CreateAs is Create with the permissions perm, as far as the umask lets them. It
-// saves a call where that turns out to be enough.
+// CreateAs is Create with those of the permissions perm that belong to whoever owns
+// the file and to everybody else alike, as far as the umask lets them. It saves a call
+// where that turns out to be enough. What only the group may do, or only others, has to
+// wait for the file's own group: until then it has that of its maker or directory.
 func (d *Dir) CreateAs(name string, perm sdk.Perm) (*os.File, error) {
 	if err := d.check("create", name); err != nil {
 		return nil, err
 	}
+	all := perm >> 3 & perm & 0o7 // what both may
 	var fd int
 	err := d.try(func() (err error) {
-		fd, err = unix.Openat(d.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(perm&0o777))
+		fd, err = unix.Openat(d.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(perm&0o700|all<<3|all))
 		return err
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -257,6 +258,28 @@ func TestSetMetaFresh(t *testing.T) {
 	}
 	if lost&^sdk.LostMtime != sdk.LostOwner|sdk.LostPerm || e.Perm != 0o755 {
 		t.Errorf("lost %b, mode %o", lost, e.Perm)
+	}
+}
+
+// TestCreateAs: a file that has not got its own group yet lets nobody in that it will
+// keep out.
+func TestCreateAs(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0))
+	dir := t.TempDir()
+	r, err := OpenWritable(dir)
+	must(t, err)
+	defer r.Close()
+	d, err := r.OpenDir(sdk.Root)
+	must(t, err)
+	defer d.Close()
+	for perm, want := range map[sdk.Perm]fs.FileMode{0o644: 0o644, 0o755: 0o755, 0o640: 0o600, 0o604: 0o600, 0o664: 0o644, 0o4751: 0o711, 0o400: 0o400} {
+		name := fmt.Sprintf("%o", perm)
+		f, err := d.CreateAs(name, perm)
+		must(t, err)
+		if st, err := f.Stat(); err != nil || st.Mode() != want {
+			t.Errorf("%s is made with %v, %v", name, st.Mode(), err)
+		}
+		must(t, f.Close())
 	}
 }
 

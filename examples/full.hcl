@@ -41,8 +41,12 @@ mirror "home" {
     threshold = "1MiB" # from which size on only differences may be sent
   }
 
-  # Settings for the driver of one scheme; which ones there are is its own affair.
-  driver "file" {}
+  # Settings for the driver of one scheme; which ones there are is its own affair:
+  # "gsyncd-host plugin describe file" lists them.
+  driver "file" {
+    cross_mounts = false # go on below directories where another filesystem is mounted
+    jobs         = 2     # directories that are listed at once
+  }
 
   schedule {
     detector   = "auto" # by what changes are noticed: "btrfs", "fanotify", "inotify", "scan", or the first of these that works

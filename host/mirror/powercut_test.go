@@ -62,10 +62,15 @@ func (d *powered) back() {
 	})
 }
 
-// remount does something while it is not mounted.
+// remount does something while it is not mounted. A command that another test begins
+// has all open for a moment that this one has.
 func (d *powered) remount(meanwhile func()) {
 	d.t.Helper()
-	if err := unix.Unmount(d.dir, 0); err != nil {
+	err := unix.Unmount(d.dir, 0)
+	for end := time.Now().Add(patience); err == unix.EBUSY && time.Now().Before(end); err = unix.Unmount(d.dir, 0) {
+		<-time.After(time.Millisecond)
+	}
+	if err != nil {
 		d.t.Fatal(err)
 	}
 	meanwhile()

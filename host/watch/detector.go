@@ -64,9 +64,6 @@ type Detector struct {
 
 var _ marker.Detector = (*Detector)(nil)
 
-// Name says what kind of events the detector hears.
-func (d *Detector) Name() string { return d.name }
-
 // Watch is to be called before directories are listed, with their identities and
 // paths.
 func (d *Detector) Watch(ids []sdk.FileID, paths []sdk.Path) {

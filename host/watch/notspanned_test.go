@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -150,11 +151,13 @@ func TestShownTwiceLater(t *testing.T) {
 	if err := os.Rename(r.path("../beside"), r.path("again")); err != nil {
 		t.Fatal(err)
 	}
-	hint, err := r.d.Next(t.Context())
-	if err != nil {
+	// A mount anywhere on the machine has the table read, maybe before this look.
+	switch hint, err := r.d.Next(t.Context()); {
+	case err == nil:
+		r.look(hint)
+	case !errors.Is(err, errDeaf):
 		t.Fatal(err)
 	}
-	r.look(hint)
 	select {
 	case err := <-r.deaf:
 		if want := "show the same directories"; !strings.Contains(err.Error(), want) {

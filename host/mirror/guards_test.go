@@ -144,3 +144,26 @@ func TestEmptiedDuringTheTurn(t *testing.T) {
 		t.Fatal("the secondary was emptied")
 	}
 }
+
+// A first look at the secondary that failed tells nothing of what it holds.
+func TestBindNeedsAListing(t *testing.T) {
+	r := newRig(t)
+	r.write("d/a", "a")
+	fail := &sdk.Error{Kind: sdk.KindTransient, Op: "list", Errno: syscall.EIO}
+	r.wrapTarget = func(t sdk.Target) sdk.Target {
+		return hookTarget{t, &hooks{scan: func(_ sdk.ScanRequest, sink sdk.ScanSink, _ func(sdk.ScanRequest, sdk.ScanSink) error) error {
+			return sink.EndDir(0, fail)
+		}}}
+	}
+	if err := r.run(mirror.Options{Once: true}); !errors.Is(err, syscall.EIO) {
+		t.Errorf("run: %v, want what failed", err)
+	}
+	if r.session != (mirror.Session{}) {
+		t.Errorf("bound: %+v", r.session)
+	}
+	r.wrapTarget = nil
+	r.sync()
+	if !r.session.Adopted {
+		t.Error("the empty secondary is not the mirror's")
+	}
+}

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,7 +21,6 @@ import (
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/grant"
 	"github.com/gsyncd/gsyncd-host/sdk/process"
-	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
 
 // TestMain is also the main function of the plugins: "plugin NAME", as the
@@ -50,159 +47,6 @@ func TestMain(m *testing.M) {
 	default:
 		process.ServeDriver(func(log *slog.Logger) sdk.Driver { return &stub{log: log, name: os.Args[2]} })
 	}
-}
-
-// guests are the WASM modules of this test run.
-var guests *wasmtest.Guests
-
-func sumOf(t testing.TB, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := sha256.Sum256(b)
-	return s[:]
-}
-
-// stub is a driver whose only resource tells about its process.
-type stub struct {
-	log  *slog.Logger
-	name string
-}
-
-func newMem(log *slog.Logger) sdk.Driver { return &stub{log: log, name: "mem"} }
-
-func (s *stub) Describe() sdk.Descriptor {
-	return sdk.Descriptor{Name: s.name, Version: "1", Schemes: []string{s.name}, Roles: []sdk.Role{sdk.Primary}}
-}
-
-func (s *stub) Check(context.Context, sdk.OpenRequest) []schema.Diagnostic { return nil }
-
-func (s *stub) OpenSource(_ context.Context, req sdk.OpenRequest) (sdk.Source, error) {
-	s.log.Warn("opened", "what", req.Address.Rest)
-	return &tell{}, nil
-}
-
-func (s *stub) OpenTarget(context.Context, sdk.OpenRequest) (sdk.Target, error) {
-	return nil, &sdk.Error{Kind: sdk.KindUnsupported, Op: "open"}
-}
-
-// tell is a source that knows its environment and no files.
-type tell struct{}
-
-func (*tell) Info() sdk.Info { return sdk.Info{} }
-func (*tell) Identity(context.Context) (sdk.Identity, error) {
-	said := os.Environ()
-	dirs, err := grant.Given().Dirs()
-	for _, d := range dirs {
-		said = append(said, fmt.Sprint("granted ", d.Path(), " ", d.Writable()))
-	}
-	return sdk.Identity{Filesystem: strings.Join(said, "\n")}, err
-}
-func (*tell) Scan(context.Context, sdk.ScanRequest, sdk.ScanSink) error { return nil }
-func (*tell) Stat(context.Context, []sdk.Path, sdk.Fields) ([]sdk.Entry, error) {
-	return nil, nil
-}
-func (*tell) Close() error                                         { return nil }
-func (*tell) Beacon(context.Context) (sdk.Beacon, error)           { return sdk.Beacon{}, nil }
-func (*tell) Read(context.Context, []sdk.Path, sdk.ReadSink) error { return nil }
-
-type shift struct{}
-
-func newShift(*slog.Logger) sdk.Transfer { return shift{} }
-
-func (shift) Describe() sdk.TransferDescriptor                         { return sdk.TransferDescriptor{Name: "shift"} }
-func (shift) Check(context.Context, schema.Values) []schema.Diagnostic { return nil }
-func (shift) Run(context.Context, sdk.Job, []sdk.File, func(sdk.FileResult), func(int64)) error {
-	return nil
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func shortDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "gsp") //nolint:usetesting // its path would be too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
-// third copies this test binary, as a plugin of somebody else.
-func third(t testing.TB) (path string, sum []byte) {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(exe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path = filepath.Join(t.TempDir(), "other-driver")
-	// A process that begins meanwhile would hold it open for writing.
-	syscall.ForkLock.RLock()
-	err = os.WriteFile(path, b, 0o755)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := sha256.Sum256(b)
-	return path, s[:]
-}
-
-func registry(declared ...Declaration) Registry {
-	return Registry{
-		Drivers:   map[string]func(*slog.Logger) sdk.Driver{"mem": newMem},
-		Transfers: map[string]func(*slog.Logger) sdk.Transfer{"shift": newShift},
-		Declared:  declared,
-	}
-}
-
-func supervisor(t testing.TB, reg Registry, opts Options) *Supervisor {
-	t.Helper()
-	if opts.RuntimeDir == "" {
-		opts.RuntimeDir = shortDir(t)
-	}
-	s, err := New(reg, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-		if left, _ := os.ReadDir(opts.RuntimeDir); len(left) > 0 {
-			t.Errorf("left in the runtime directory: %v", left)
-		}
-	})
-	return s
-}
-
-func open(t testing.TB, p *Process) sdk.Source {
-	t.Helper()
-	src, err := p.Driver().OpenSource(t.Context(), sdk.OpenRequest{Address: sdk.Address{Scheme: "mem", Rest: "here"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return src
 }
 
 func TestBuiltIn(t *testing.T) {

@@ -43,11 +43,11 @@ func (g *Guests) Module(t testing.TB, pkg string) string {
 		return path
 	}
 	path := filepath.Join(g.dir, filepath.Base(pkg)+".driver.wasm")
-	command(t, []string{"GOOS=wasip1", "GOARCH=wasm"}, "go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", path, pkg)
+	command(t, []string{"GOOS=wasip1", "GOARCH=wasm"}, "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", path, pkg)
 	helper := filepath.Join(g.dir, "precompile")
 	if g.paths[precompile] == "" {
 		// A test's binary does not know the versions of its modules, which wazero keeps apart.
-		command(t, nil, "go", "build", "-ldflags=-X github.com/tetratelabs/wazero/internal/version.version=dev", "-o", helper, precompile)
+		command(t, nil, "go", "build", "-trimpath", "-ldflags=-X github.com/tetratelabs/wazero/internal/version.version=dev", "-o", helper, precompile)
 		g.paths[precompile] = helper
 	}
 	if err := os.MkdirAll(g.CacheDir(), 0o700); err != nil {

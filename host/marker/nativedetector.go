@@ -63,14 +63,7 @@ func NewNativeDetector(src sdk.Source, pace NativePace) *NativeDetector {
 // Done tells of a pass that just ended, as [ScanDetector.Done] does, also of one
 // that ended with an error.
 func (d *NativeDetector) Done(p Pass, cpu time.Duration) {
-	if cpu <= 0 {
-		cpu = 2 * p.Took
-	}
-	share := d.pace.Share
-	if p.Changed || p.Racy {
-		share = d.pace.Busy
-	}
-	pause := max(time.Duration(float64(cpu)*(1/share-1)), d.pace.Interval)
+	pause := ScanPace{Interval: d.pace.Interval, Share: d.pace.Share, Busy: d.pace.Busy}.rest(p, cpu)
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -51,20 +51,25 @@ func NewScanDetector(pace ScanPace) *ScanDetector {
 	return &ScanDetector{pace: pace}
 }
 
+// rest is the pause after a pass by which looks take no more than their share.
+func (s ScanPace) rest(p Pass, cpu time.Duration) time.Duration {
+	if cpu <= 0 {
+		cpu = 2 * p.Took
+	}
+	share := s.Share
+	if p.Changed || p.Racy {
+		share = s.Busy
+	}
+	return max(time.Duration(float64(cpu)*(1/share-1)), s.Interval)
+}
+
 // Done tells of a pass that just ended, and so sets when the next one is due.
 // cpu is what the pass cost in processor time, in all processes together. With
 // cpu <= 0 it is taken to be twice p.Took: the host and the driver's process
 // take turns on a scan and keep at most two cores busy, so that is never too
 // little. Call it after a pass that ended with an error too.
 func (d *ScanDetector) Done(p Pass, cpu time.Duration) {
-	if cpu <= 0 {
-		cpu = 2 * p.Took
-	}
-	share := d.pace.Share
-	if p.Changed || p.Racy {
-		share = d.pace.Busy
-	}
-	pause := max(time.Duration(float64(cpu)*(1/share-1)), d.pace.Interval)
+	pause := d.pace.rest(p, cpu)
 	if p.Racy {
 		// Sooner than this the same entries would be too young again.
 		pause = max(pause, p.Beacon.Window)

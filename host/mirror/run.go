@@ -41,76 +41,101 @@ func (m *Mirror) Run(ctx context.Context, opts Options) error {
 	if m.barred {
 		m.notice("the secondary does not let this mirror remove or move anything: what the primary no longer has stays there")
 	}
-	var last sdk.XTime                      // root xtime of the last turn
 	m.Tracker.SetState(report.Looking, nil) // a filesystem with a history is waited for
-	hint, err := m.Detector.Next(ctx)
-	if err != nil {
+	r := running{Options: opts, root: root}
+	if r.hint, err = m.Detector.Next(ctx); err != nil {
 		return err
 	}
-	hint.Sweep = hint.Sweep || opts.Full
-	again, names := 0, false
-	unfinished := false // the last turn met what a look must have been too early for, or merely was gone again
-	for look := 1; ; look++ {
-		m.Tracker.SetState(report.Looking, nil)
-		sweep := m.sweeps() && (hint.Sweep || m.sweepDue())
-		hint.Sweep = hint.Sweep || sweep || names
-		began := m.Clock()
-		pass, err := m.Marker.Refresh(ctx, m.Source, hint)
-		m.Detector.Done(pass, 0)
-		if err != nil {
-			return fmt.Errorf("look at the primary: %w", err)
-		}
-		m.Tracker.Update(func(s *report.Snapshot) { s.Entries, s.Bytes, s.Turns = pass.Entries, pass.Bytes, int64(look) })
-		quiet, err := m.look(ctx, pass, root)
+	r.hint.Sweep = r.hint.Sweep || opts.Full
+	for {
+		pass, quiet, err := m.takeTurn(ctx, &r)
 		if err != nil {
 			return err
 		}
-		root = seen{} // the next look sees for itself
-		if sweep && !pass.Swept {
-			sweep = false
-			m.sweepLater()
-		}
-		hint.Sweep = false
-		if opts.Full || sweep || !quiet && (pass.Root != last || again > 0 || unfinished || m.due()) {
-			last = pass.Root
-			m.Tracker.SetState(report.Syncing, nil)
-			m.expect(pass)
-			out, err := m.crawlOnce(ctx, pass, opts.Full, sweep)
-			m.Tracker.Update(func(s *report.Snapshot) { s.Expected, s.PendingFiles, s.PendingBytes = 0, 0, 0 })
-			if err != nil {
-				return err
-			}
-			quiet, opts.Full, m.Adopt = out.clean, false, false
-			if err := m.adopted(quiet); err != nil {
-				return err
-			}
-			names = out.names
-			if sweep {
-				if err := m.swept(began, out.saw); err != nil {
-					return err
-				}
-			}
-			again++
-			unfinished = out.again || len(m.astray)+len(m.replaced) > 0 || !out.clean && !m.ledger.any()
-			if !out.again || again > maxAgain {
-				again = 0
-			}
-		} else if !quiet && !m.ledger.any() {
-			return errors.New("the secondary's root keeps no mark: does anything else change it?")
-		}
-		if done, err := m.judge(opts, look, pass, quiet, again > 0); done {
+		if done, err := m.judge(r.Options, r.looks, pass, quiet, r.again > 0); done {
 			return err
 		}
-		if again > 0 {
-			if hint, err = m.repeat(ctx, opts, hint); err != nil {
-				return err
-			}
-			continue
+		if r.again > 0 {
+			r.hint, err = m.repeat(ctx, r.Options, r.hint)
+		} else {
+			r.hint, err = m.pause(ctx, r.Options, pass)
 		}
-		if hint, err = m.pause(ctx, opts, pass); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// running is what Run keeps from one look to the next.
+type running struct {
+	Options    // but Full only until a crawl has done so
+	hint       marker.Hint
+	looks      int       // that were begun
+	root       seen      // what was seen of the secondary before the first look
+	last       sdk.XTime // root xtime of the last turn
+	again      int       // turns that were made at once after another, by one that is to be repeated
+	names      bool      // the last turn wants all names known
+	unfinished bool      // it met what a look must have been too early for, or merely was gone again
+}
+
+// takeTurn looks at the primary and brings over what there is. quiet says that the
+// secondary holds everything then.
+func (m *Mirror) takeTurn(ctx context.Context, r *running) (pass marker.Pass, quiet bool, err error) {
+	m.Tracker.SetState(report.Looking, nil)
+	r.looks++
+	sweep := m.sweeps() && (r.hint.Sweep || m.sweepDue())
+	r.hint.Sweep = r.hint.Sweep || sweep || r.names
+	began := m.Clock()
+	pass, err = m.Marker.Refresh(ctx, m.Source, r.hint)
+	m.Detector.Done(pass, 0)
+	if err != nil {
+		return pass, false, fmt.Errorf("look at the primary: %w", err)
+	}
+	m.Tracker.Update(func(s *report.Snapshot) { s.Entries, s.Bytes, s.Turns = pass.Entries, pass.Bytes, int64(r.looks) })
+	if quiet, err = m.look(ctx, pass, r.root); err != nil {
+		return pass, false, err
+	}
+	r.root = seen{} // the next look sees for itself
+	if sweep && !pass.Swept {
+		sweep = false
+		m.sweepLater()
+	}
+	r.hint.Sweep = false
+	switch {
+	case r.Full || sweep || !quiet && (pass.Root != r.last || r.again > 0 || r.unfinished || m.due()):
+		quiet, err = m.bring(ctx, r, pass, sweep, began)
+	case !quiet && !m.ledger.any():
+		err = errors.New("the secondary's root keeps no mark: does anything else change it?")
+	}
+	return pass, quiet, err
+}
+
+// bring crawls after a pass, for a sweep that began then if sweep is set. clean says
+// that the secondary holds everything.
+func (m *Mirror) bring(ctx context.Context, r *running, pass marker.Pass, sweep bool, began time.Time) (clean bool, err error) {
+	r.last = pass.Root
+	m.Tracker.SetState(report.Syncing, nil)
+	m.expect(pass)
+	out, err := m.crawlOnce(ctx, pass, r.Full, sweep)
+	m.Tracker.Update(func(s *report.Snapshot) { s.Expected, s.PendingFiles, s.PendingBytes = 0, 0, 0 })
+	if err != nil {
+		return false, err
+	}
+	r.Full, m.Adopt = false, false
+	if err := m.adopted(out.clean); err != nil {
+		return false, err
+	}
+	if sweep {
+		if err := m.swept(began, out.saw); err != nil {
+			return false, err
+		}
+	}
+	r.names = out.names
+	r.unfinished = out.again || len(m.astray)+len(m.replaced) > 0 || !out.clean && !m.ledger.any()
+	if r.again++; !out.again || r.again > maxAgain {
+		r.again = 0
+	}
+	return out.clean, nil
 }
 
 // judge sets the state after a look and says whether Run is to end, and how.

@@ -110,8 +110,10 @@ func (pol *Policy) meta(a *Action, v Visit) {
 		return
 	}
 	a.Mask = pol.MetaDiff(a.P, a.S, v.Xattrs)
-	if v.Trust == TrustLooks && !v.Xattrs {
-		a.Mask |= sdk.MetaXattrs | sdk.MetaPerm // what nobody looked at nobody vouches for
+	// What nobody looked at nobody vouches for. That is so as well where something differs
+	// that did not change: xfs lets two files change places, and their change times stay.
+	if !v.Xattrs && (v.Trust == TrustLooks || a.Mask != 0) {
+		a.Mask |= sdk.MetaXattrs | sdk.MetaPerm
 	}
 	if a.Mask != 0 {
 		a.Kind = Meta

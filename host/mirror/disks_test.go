@@ -96,6 +96,12 @@ var stealth = []struct {
 	{"two directories in each other's place", true, true, func(_ context.Context, r *rig) {
 		r.must(unix.Renameat2(unix.AT_FDCWD, filepath.Join(r.primary, "a"), unix.AT_FDCWD, filepath.Join(r.primary, "b"), unix.RENAME_EXCHANGE))
 	}},
+	{"two fifos in each other's place", true, true, func(ctx context.Context, r *rig) {
+		r.sh("mkfifo a/p b/p; setfacl -m u:12:r a/p; touch -d 2001-01-01 a/p")
+		r.same(ctx, "two fifos")
+		r.still(ctx)
+		r.must(unix.Renameat2(unix.AT_FDCWD, filepath.Join(r.primary, "a/p"), unix.AT_FDCWD, filepath.Join(r.primary, "b/p"), unix.RENAME_EXCHANGE))
+	}},
 	{"a tree of old files that is moved in", true, false, func(_ context.Context, r *rig) {
 		r.sh("mkdir -p ../out/in/deep; echo 1 >../out/in/f; echo 2 >../out/in/deep/f; touch -d 2001-01-01 ../out/in/deep/f ../out/in/f ../out/in/deep ../out/in; mv ../out/in a/in")
 	}},

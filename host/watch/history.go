@@ -186,7 +186,10 @@ func (d *Detector) recall(ctx context.Context) {
 	if h.committing {
 		select {
 		case c := <-h.done:
-			d.consult(ctx, c)
+			if !d.consult(ctx, c) {
+				h.done <- c // for who comes next, with more time
+				return
+			}
 			h.end(time.Now())
 		default:
 			return
@@ -202,8 +205,8 @@ func (d *Detector) recall(ctx context.Context) {
 }
 
 // consult tells of all that changed up to a commit. If that is needed and cannot be found
-// out, all of the tree is to be looked at.
-func (d *Detector) consult(ctx context.Context, c committed) {
+// out, all of the tree is to be looked at. It reports whether it came to an end before ctx.
+func (d *Detector) consult(ctx context.Context, c committed) bool {
 	h := d.past
 	if changed, err := d.mounts.changed(); changed || err != nil {
 		d.tell(nil, true)
@@ -230,7 +233,7 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 		d.log.Warn("the disk may lack what was written to the primary: no later point in its history is kept until the mirror is started again", "error", c.err)
 	}
 	if ctx.Err() != nil {
-		return // the next commit is asked for the same
+		return false
 	}
 	h.seen += seen
 	log := d.log.With("transaction", c.transaction, "since", since, "directories", known, "took", time.Since(began))
@@ -244,16 +247,16 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 		d.tell(nil, true)
 	case h.silent:
 		d.fail(err)
-		return
+		return true
 	default:
 		if !h.failed {
 			d.log.Warn("the filesystem does not tell what changed: what raises no event is left to sweeps", "error", err)
 		}
 		h.failed = true
-		return // the next commit is asked for the same
+		return true // the next commit is asked for the same
 	}
 	if h.missed = false; c.err != nil {
-		return
+		return true
 	}
 	if h.failed {
 		h.failed = false
@@ -263,15 +266,16 @@ func (d *Detector) consult(ctx context.Context, c committed) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if h.lacks || h.begun && !d.newer && known == 0 && err == nil && h.seen < muchElse && h.given == h.kept() && h.early == "" {
-		return // the point before will do
+		return true // the point before will do
 	}
 	early := h.early
 	if h.early = ""; still {
 		h.until, h.passes = h.point(c.transaction), c.passes
 	} else if !h.settle(early, d.passes, c) {
-		return
+		return true
 	}
 	d.beat = time.Now()
+	return true
 }
 
 // mounted tells of the directories in which something is mounted: the owner and the mode

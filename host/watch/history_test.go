@@ -95,6 +95,33 @@ func (l *lossy) hear(tell func(sdk.FileID) bool) (bool, error) {
 	return true, err
 }
 
+// TestGivenUp lets the time of who waits for a hint be over while the filesystem is asked:
+// who waits next has the answer.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	r := newHistoryRig(t, btrfs(t))
+	r.kill()
+	r.mute = true
+	r.resume(0)
+	h := r.d.past
+	for h.committing {
+		r.answers()
+	}
+	r.write("d9/f", "other")
+	for h.next, h.ended = (time.Time{}), (time.Time{}); !h.committing; {
+		r.d.recall(t.Context())
+	}
+	h.done <- <-h.done // it has ended
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.d.recall(over)
+	h.next = time.Now().Add(time.Hour)
+	if looks, all := r.follow(); looks == 0 || all > 0 {
+		t.Errorf("%d looks, %d of them at everything", looks, all)
+	}
+	r.complete()
+}
+
 // TestSilent does without events: the filesystem is asked once a second, if it changed.
 func TestSilent(t *testing.T) {
 	t.Parallel()

@@ -153,14 +153,13 @@ func (r *rig) look(hint marker.Hint) marker.Pass {
 // all looks that they lead to.
 func (r *rig) idle() bool {
 	r.t.Helper()
-	if r.d.ear.fd() < 0 {
-		return true
-	}
-	if n, err := unix.IoctlGetInt(r.d.ear.fd(), unix.TIOCINQ); err != nil || n > 0 {
-		if err != nil {
-			r.t.Fatal(err)
+	if fd := r.d.ear.fd(); fd >= 0 {
+		if n, err := unix.IoctlGetInt(fd, unix.TIOCINQ); err != nil || n > 0 {
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			return false
 		}
-		return false
 	}
 	if r.hearing.Load() != 0 {
 		return false

@@ -81,7 +81,7 @@ func testDriver(t *testing.T, p *pool) {
 	default:
 		cfg.Only = copied
 	}
-	cfg.New = func() sdk.Driver { return gluster.In(run, nil) }
+	cfg.New = func() sdk.Driver { return patient{gluster.In(run, nil)} }
 	drivertest.Run(t, cfg)
 }
 

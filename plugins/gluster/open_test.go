@@ -1,12 +1,14 @@
 package gluster_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gsyncd/gsyncd-host/plugins/gluster"
 	"github.com/gsyncd/gsyncd-host/plugins/gluster/glusterlab"
@@ -56,7 +58,7 @@ func request(a sdk.Address) sdk.OpenRequest { return sdk.OpenRequest{Address: a,
 
 func (r *rig) source(t *testing.T, vol *glusterlab.Volume) sdk.Source {
 	t.Helper()
-	s, err := r.OpenSource(t.Context(), request(addressOf(vol)))
+	s, err := patient{r.Driver}.OpenSource(t.Context(), request(addressOf(vol)))
 	must(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -66,10 +68,30 @@ func (r *rig) target(t *testing.T, vol *glusterlab.Volume, from sdk.UUID) sdk.Ta
 	t.Helper()
 	req := request(addressOf(vol))
 	req.Volume = from
-	g, err := r.OpenTarget(t.Context(), req)
+	g, err := patient{r.Driver}.OpenTarget(t.Context(), req)
 	must(t, err)
 	t.Cleanup(func() { g.Close() })
 	return g
+}
+
+// patient is a driver that tries again to open what a mirror would try again: on a busy
+// machine a mount may be up before the last brick answers.
+type patient struct{ sdk.Driver }
+
+func (p patient) OpenSource(ctx context.Context, req sdk.OpenRequest) (sdk.Source, error) {
+	return retry(func() (sdk.Source, error) { return p.Driver.OpenSource(ctx, req) })
+}
+
+func (p patient) OpenTarget(ctx context.Context, req sdk.OpenRequest) (sdk.Target, error) {
+	return retry(func() (sdk.Target, error) { return p.Driver.OpenTarget(ctx, req) })
+}
+
+func retry[R any](open func() (R, error)) (side R, err error) {
+	for deadline := time.Now().Add(glusterlab.Patience); ; <-time.After(100 * time.Millisecond) {
+		if side, err = open(); sdk.KindOf(err) != sdk.KindTransient || time.Now().After(deadline) {
+			return side, err
+		}
+	}
 }
 
 // fails opens both sides and wants one message.

@@ -23,7 +23,7 @@ plugin "driver" "file" {
   isolation     = "process" # or "inprocess"
   env           = ["TZ"]    # environment variables that it may see
   start_timeout = "30s"
-  call_timeout  = "5m"
+  call_timeout  = "5m" # for what is answered at once; "1m" by default. What may take long has 15 minutes
 }
 
 mirror "home" {

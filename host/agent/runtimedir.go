@@ -15,12 +15,14 @@ const maxRuntimeDir = 70
 
 // RuntimeDir makes, if need be, the directory for the doors of this user's
 // agents: gsyncd-host below xdg, the value of XDG_RUNTIME_DIR, if that is this
-// user's own, else one below /tmp. It is this user's alone.
+// user's own, else one below /tmp. It is this user's alone. A host that starts
+// takes away from /tmp what dead hosts left, by the beginning of its name: this
+// one must not begin like that.
 func RuntimeDir(xdg string) (string, error) {
 	if dir := filepath.Join(xdg, "gsyncd-host"); filepath.IsAbs(xdg) && len(dir) <= maxRuntimeDir && ours(xdg) == nil {
 		return dir, private(dir)
 	}
-	dir := fmt.Sprintf("/tmp/gsyncd-host-%d", os.Geteuid())
+	dir := fmt.Sprintf("/tmp/gsyncd-agents-%d", os.Geteuid())
 	return dir, private(dir)
 }
 

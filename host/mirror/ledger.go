@@ -149,11 +149,12 @@ func (l *ledger) any() bool {
 	return len(l.problems) > 0
 }
 
-// has reports whether there is a problem with path.
-func (l *ledger) has(path sdk.Path) bool {
+// has reports whether path has a problem of a kind.
+func (l *ledger) has(path sdk.Path, kind sdk.Kind) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.problems[path] != nil
+	p := l.problems[path]
+	return p != nil && p.Kind == kind
 }
 
 // drop forgets path and all below it: they are gone on both sides.

@@ -108,7 +108,7 @@ type Mirror struct {
 	held    int    // turns in a row that removed nothing because the primary moved
 	astray  astray // of the last turn
 	// replaced are of the last turn, too.
-	replaced map[sdk.Path]bool
+	replaced map[sdk.Path]int
 	first    bool      // the secondary never held everything yet
 	empty    bool      // the secondary was empty when the mirror began
 	bare     *bareRoot // until the first listing; nil if it is not known to be empty

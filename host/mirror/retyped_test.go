@@ -2,7 +2,9 @@ package mirror_test
 
 import (
 	"errors"
+	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -78,7 +80,16 @@ func TestRetypedInMidTurn(t *testing.T) {
 // TestNeverWhatIsListed: what can be listed, and is never there when it is looked at, is
 // a problem like any other, and nothing is removed meanwhile.
 func TestNeverWhatIsListed(t *testing.T) {
-	other := &sdk.Error{Kind: sdk.KindChanged, Op: "look at", Msg: "it is another"}
+	for _, other := range []*sdk.Error{
+		{Kind: sdk.KindChanged, Op: "look at", Msg: "it is another"},
+		{Kind: sdk.KindNotExist, Op: "look at"},
+	} {
+		t.Run(other.Kind.String(), func(t *testing.T) { neverWhatIsListed(t, other) })
+	}
+}
+
+func neverWhatIsListed(t *testing.T, other *sdk.Error) {
+	t.Helper()
 	for what, h := range map[string]*hooks{
 		"a file": {stat: func(paths []sdk.Path, _ sdk.Fields, next func() ([]sdk.Entry, error)) ([]sdk.Entry, error) {
 			found, err := next()
@@ -116,5 +127,26 @@ func TestNeverWhatIsListed(t *testing.T) {
 			r.sync()
 			r.equal()
 		})
+	}
+}
+
+// TestNotListedAndThere: a name that the primary does not list, and says is there, is
+// left on the secondary, and the end of the run says why it is not in sync.
+func TestNotListedAndThere(t *testing.T) {
+	r := newRigAt(t, memoryDir(t))
+	r.sh("echo 1 >f; echo 1 >g")
+	r.age()
+	r.sync()
+	r.sh("echo 2 >f")
+	hidden := hiding(sdk.Root, "g", math.MaxInt32)
+	hidden.stat = nil
+	r.wrapSource = func(s sdk.Source) sdk.Source { return hookSource{s, hidden} }
+	err := r.run(mirror.Options{Once: true})
+	s := r.tracker.Snapshot()
+	if !errors.Is(err, mirror.ErrProblems) || !slices.ContainsFunc(s.Notices, func(n string) bool { return strings.Contains(n, "do not agree") }) {
+		t.Errorf("%v, said %q, problems: %+v", err, s.Notices, s.Problems)
+	}
+	if !r.exists("g") {
+		t.Error("what the primary says is there was removed")
 	}
 }

@@ -169,7 +169,14 @@ func (m *Mirror) judge(opts Options, look int, pass marker.Pass, quiet, again bo
 		return false, nil
 	}
 	_, worth := m.ledger.worthwhile(m.Retry.Attempts)
-	return !pass.Changed && !worth, end
+	if pass.Changed || worth {
+		return false, nil
+	}
+	if !m.ledger.any() {
+		// No entry is to blame, and the exit code alone would leave people guessing.
+		m.notice("the sides are not equal yet: what the primary lists and what it then says of single names do not agree")
+	}
+	return true, end
 }
 
 // onceLooks bounds how long Once follows a primary that never rests.

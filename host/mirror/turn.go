@@ -25,8 +25,9 @@ type turn struct {
 	// astray are the directories that this turn leaves to the next: the walk's as
 	// well.
 	astray astray
-	// replaced are the names under which the primary had something else than was listed.
-	replaced map[sdk.Path]bool
+	// replaced are the names under which the primary had something else than was listed,
+	// or nothing, and for how many turns in a row.
+	replaced map[sdk.Path]int
 
 	// peopled says that there is something in the primary's root: it is the walk's
 	// until that has ended.
@@ -138,7 +139,7 @@ func (m *Mirror) crawlOnce(ctx context.Context, pass marker.Pass, full, every bo
 		jobs:   make(chan mover.Job, 512),
 		wake:   make(chan struct{}, 1),
 		looked: map[sdk.Path]look{},
-		astray: astray{}, replaced: map[sdk.Path]bool{},
+		astray: astray{}, replaced: map[sdk.Path]int{},
 	}
 	m.ledger.begin()
 	for _, p := range m.ledger.paths() {
@@ -314,22 +315,33 @@ func (t *turn) result(r mover.Result) {
 	}
 }
 
+// maxGone is for how many turns in a row something that is listed may not be there
+// when it is looked at: more than once happens to what comes and goes all the time.
+const maxGone = 3
+
 // gone reports whether an error of the primary says no more than that something is not
 // there any more, or that something else is, since it was listed: the next pass tells.
-// What is so in two turns in a row is not what it is listed as, and a problem.
+// What is something else in two turns in a row, or not there in more than maxGone, is
+// not what it is listed as, and a problem.
 func (t *turn) gone(path sdk.Path, err *sdk.Error) bool {
-	switch {
-	case err == nil, err.Kind == sdk.KindNotExist:
+	if err == nil {
 		return true
-	case err.Kind != sdk.KindChanged:
+	}
+	patience := 1
+	switch err.Kind {
+	case sdk.KindChanged:
+	case sdk.KindNotExist:
+		patience = maxGone
+	default:
 		return false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.Mirror.replaced[path] || t.ledger.has(path) {
+	turns := t.Mirror.replaced[path]
+	if turns >= patience || t.ledger.has(path, err.Kind) {
 		return false
 	}
-	t.replaced[path] = true
+	t.replaced[path] = turns + 1
 	return true
 }
 

@@ -54,7 +54,7 @@ func newHostKeys(h *hop) (*hostKeys, error) {
 	}
 	var err error
 	if k.known, err = knownhosts.New(files...); err != nil {
-		return nil, refuse(h, "a file of known hosts cannot be read; mend that line: "+err.Error())
+		return nil, refuse(h, "a file of known hosts cannot be used; mend it: "+err.Error())
 	}
 	return k, nil
 }

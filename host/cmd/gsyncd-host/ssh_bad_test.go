@@ -32,6 +32,10 @@ func TestSSHBad(t *testing.T) {
 			s.file(filepath.Join(s.pl.home(), "known_hosts"), "\n"+knownhosts.Line([]string{knownhosts.Normalize(s.address())}, other)+"\n")
 			s.file(filepath.Join(s.pl.dir, "want"), ssh.FingerprintSHA256(other))
 		}, want: []string{"the host's key has changed", "it shows ssh-ed25519 HOSTKEY", "HOME/known_hosts:2 has ssh-ed25519 OTHER"}},
+		{name: "no known_hosts but a directory", code: 1, prepare: func(t *testing.T, s *sshd) {
+			known := filepath.Join(s.pl.home(), "known_hosts")
+			check(t, errors.Join(os.Remove(known), os.Mkdir(known, 0o700)))
+		}, want: []string{"a file of known hosts cannot be used; mend it", "HOME/known_hosts: is a directory"}},
 		{name: "refused key", code: 1, prepare: func(t *testing.T, s *sshd) {
 			newKey(t, filepath.Join(s.pl.home(), "key"), "")
 		}, want: []string{"the server takes none of the keys ssh-ed25519 SHA256:", "ssh-copy-id"}},

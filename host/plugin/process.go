@@ -57,7 +57,7 @@ func (p *Process) Err() error {
 // Stop ends the plugin in good order, or else within process.StopGrace by force.
 // Resources should be closed before. It may be called more than once.
 func (p *Process) Stop(ctx context.Context) {
-	p.supervisor.forget(p)
+	defer p.supervisor.forget(p) // who closes it waits for the end
 	if p.proc != nil {
 		p.proc.Stop(ctx)
 		return
@@ -67,7 +67,7 @@ func (p *Process) Stop(ctx context.Context) {
 
 // Kill ends the plugin at once.
 func (p *Process) Kill() {
-	p.supervisor.forget(p)
+	defer p.supervisor.forget(p)
 	if p.proc != nil {
 		p.proc.Kill()
 		return

@@ -79,12 +79,16 @@ const huskDepth = 2
 // husk looks at a directory, or removes it, in which there may be sockets,
 // symlinks and such directories and nothing else. Anything that could be data is
 // an error: a name in a directory for temporary files proves nothing about who
-// owns what is below it.
+// owns what is below it. What goes meanwhile, as that of a plugin that just ended
+// does, is as good as removed.
 func husk(path string, depth int, remove bool) error {
 	if depth > huskDepth {
 		return fmt.Errorf("%s: deeper than a runtime directory is", path)
 	}
 	list, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -96,14 +100,21 @@ func husk(path string, depth int, remove bool) error {
 		case e.Type()&(fs.ModeSocket|fs.ModeSymlink) == 0:
 			err = fmt.Errorf("%s is no socket: not a runtime directory", at)
 		case remove:
-			err = os.Remove(at)
+			err = unlink(at)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if remove {
-		return os.Remove(path)
+		return unlink(path)
+	}
+	return nil
+}
+
+func unlink(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // options are those of the tests: the drivers file and gluster, the method
-// rsync, one environment variable, and a link /tree/link to /tree/real.
+// rsync, one environment variable, a link /tree/link to /tree/real,
+// and a mount of /tree/real/sub at /mnt/bound.
 func options(path string) config.Options {
 	return config.Options{
 		Path:      path,
@@ -35,6 +36,15 @@ func options(path string) config.Options {
 				return p, nil
 			case "/tree/link":
 				return "/tree/real", nil
+			}
+			return "", os.ErrNotExist
+		},
+		Origin: func(p string) (string, error) {
+			switch p {
+			case "/tree/real":
+				return "/8:1/real", nil
+			case "/mnt/bound":
+				return "/8:1/real/sub", nil
 			}
 			return "", os.ErrNotExist
 		},

@@ -21,4 +21,7 @@ type Options struct {
 	// EvalSymlinks resolves a path (filepath.EvalSymlinks); nil: paths are
 	// compared as they are.
 	EvalSymlinks func(path string) (string, error)
+	// Origin gives a directory the name that it has in common with all its names,
+	// those by other mounts of its filesystem as well; nil: mounts do not matter.
+	Origin func(path string) (string, error)
 }

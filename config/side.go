@@ -79,8 +79,13 @@ func (l *loader) relation(m *Mirror) {
 		Subject: b.Range,
 		Related: []diag.Related{{Message: "the primary is here", Range: a.Range}},
 	}
-	lexical := resurl.Overlap(a.URL, b.URL, nil)
-	relation := resurl.Overlap(a.URL, b.URL, l.opts.EvalSymlinks)
+	relation := resurl.Apart
+	for _, way := range l.ways() {
+		if relation = resurl.Overlap(a.URL, b.URL, way.eval); relation != resurl.Apart {
+			d.Detail = way.text
+			break
+		}
+	}
 	switch relation {
 	case resurl.Apart:
 		return
@@ -91,53 +96,91 @@ func (l *loader) relation(m *Mirror) {
 	case resurl.BInsideA:
 		d.Summary = "the secondary lies inside the primary"
 	}
-	if relation != lexical {
-		d.Detail = "it is so once symbolic links are followed"
-	}
 	l.diags.Add(d)
+}
+
+// way is one to see that two paths lead to the same files.
+type way struct {
+	eval func(string) (string, error)
+	text string // what it takes to see it
+}
+
+// ways are in the order in which they are worth telling.
+func (l *loader) ways() []way {
+	ways := []way{{}}
+	if l.opts.EvalSymlinks != nil {
+		ways = append(ways, way{l.opts.EvalSymlinks, "it is so once symbolic links are followed"})
+	}
+	if l.opts.Origin != nil {
+		ways = append(ways, way{l.opts.Origin, "it is so since their filesystem is mounted in more than one place"})
+	}
+	return ways
 }
 
 // sharedSecondaries refuses two mirrors that would write into one tree, where
 // each would remove what the other brought.
 func (l *loader) sharedSecondaries() {
+	told := map[*Mirror]bool{}
+	for _, way := range l.ways() {
+		found := l.shared(way, told)
+		for _, m := range found {
+			told[m] = true
+		}
+	}
+}
+
+// shared gives the mirrors whose secondaries are, or lie in, those of others, and that
+// nothing was told of before.
+func (l *loader) shared(way way, told map[*Mirror]bool) (found []*Mirror) {
+	refuse := func(m, other *Mirror, how string) {
+		if !told[m] {
+			l.collision(m, other, how, way)
+			found = append(found, m)
+		}
+	}
 	owners := map[string]*Mirror{}
 	for _, m := range l.cfg.Mirrors {
 		url := m.Secondary.URL
 		if url.IsZero() {
 			continue
 		}
-		if other := owners[treeKey(url)]; other != nil {
-			l.collision(m, other, "is")
+		if other := owners[treeKey(url, way)]; other != nil {
+			refuse(m, other, "is")
 			continue
 		}
-		owners[treeKey(url)] = m
+		owners[treeKey(url, way)] = m
 	}
 	for _, m := range l.cfg.Mirrors {
 		if m.Secondary.URL.Scheme() != resurl.File {
 			continue
 		}
-		for path := m.Secondary.URL.Path(); path != "/"; {
+		for path := resurl.RealPath(m.Secondary.URL.Path(), way.eval); path != "/"; {
 			path = filepath.Dir(path)
 			if other := owners[resurl.File+":"+path]; other != nil && other != m {
-				l.collision(m, other, "lies inside")
+				refuse(m, other, "lies inside")
 				break
 			}
 		}
 	}
+	return found
 }
 
-// treeKey names a tree; of a directory of this machine with its plain path.
-func treeKey(u resurl.URL) string {
+// treeKey names a tree; of a directory of this machine with its path, resolved in a way.
+func treeKey(u resurl.URL, way way) string {
 	if u.Scheme() == resurl.File {
-		return resurl.File + ":" + u.Path()
+		return resurl.File + ":" + resurl.RealPath(u.Path(), way.eval)
 	}
 	return u.Long()
 }
 
-func (l *loader) collision(m, other *Mirror, how string) {
+func (l *loader) collision(m, other *Mirror, how string, way way) {
+	detail := "each would remove what the other brings: give every mirror a secondary of its own"
+	if way.text != "" {
+		detail = way.text + "; " + detail
+	}
 	l.diags.Add(diag.Diagnostic{
 		Summary: fmt.Sprintf("the secondary of %s %s that of %s", m.what(), how, other.what()),
-		Detail:  "each would remove what the other brings: give every mirror a secondary of its own",
+		Detail:  detail,
 		Subject: m.Secondary.Range,
 		Related: []diag.Related{{Message: "the other one is here", Range: other.Secondary.Range}},
 	})

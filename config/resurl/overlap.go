@@ -17,10 +17,9 @@ const (
 )
 
 // Overlap compares two URLs. Directories of this machine are compared by their
-// paths with symbolic links resolved through eval (filepath.EvalSymlinks does;
+// paths as eval resolves them (filepath.EvalSymlinks does so with symbolic links;
 // nil compares the paths as they are); what does not exist yet counts as being
-// in the nearest directory that does. Other URLs are equal or apart. Two names
-// of one tree that no link explains, such as bind mounts, are not seen here.
+// in the nearest directory that does. Other URLs are equal or apart.
 func Overlap(a, b URL, eval func(string) (string, error)) Relation {
 	if a == b {
 		return Equal
@@ -28,7 +27,7 @@ func Overlap(a, b URL, eval func(string) (string, error)) Relation {
 	if a.Scheme() != File || b.Scheme() != File {
 		return Apart
 	}
-	pa, pb := realPath(a.name, eval), realPath(b.name, eval)
+	pa, pb := RealPath(a.name, eval), RealPath(b.name, eval)
 	switch {
 	case pa == pb:
 		return Equal
@@ -40,8 +39,8 @@ func Overlap(a, b URL, eval func(string) (string, error)) Relation {
 	return Apart
 }
 
-// realPath resolves the longest part of p that exists.
-func realPath(p string, eval func(string) (string, error)) string {
+// RealPath resolves the longest part of p that exists, see [Overlap].
+func RealPath(p string, eval func(string) (string, error)) string {
 	if eval == nil {
 		return p
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/gsyncd/gsyncd-host/config/resurl"
 	"github.com/gsyncd/gsyncd-host/host/plugin"
 	"github.com/gsyncd/gsyncd-host/host/state"
+	"github.com/gsyncd/gsyncd-host/host/watch"
 	"github.com/gsyncd/gsyncd-host/sdk"
 	"github.com/gsyncd/gsyncd-host/sdk/schema"
 )
@@ -41,6 +42,7 @@ func (f *configFlags) options(env *Env) config.Options {
 		Schemes:      slices.Sorted(maps.Keys(env.Plugins.Drivers)),
 		Transfers:    slices.Sorted(maps.Keys(env.Plugins.Transfers)),
 		EvalSymlinks: evalSymlinks,
+		Origin:       watch.Origin,
 		Installed: func(scheme string) string {
 			found, _ := plugin.List(pluginDirs(env, &config.Config{})) // it is for a hint alone
 			for _, f := range found {

@@ -285,7 +285,7 @@ func (t *turn) result(r mover.Result) {
 			t.noSpace = true
 			t.mu.Unlock()
 		}
-		t.fail(n, name, sideOf(r.Err), r.Err)
+		t.fail(n, name, sideOf(&r), r.Err)
 		return
 	}
 	t.mu.Lock()
@@ -355,10 +355,13 @@ func (t *turn) missed(gone bool) {
 	}
 }
 
-// sideOf guesses which side an error of the mover is about: it reads from the
-// primary, and the kinds of a full or read-only disk can only be the other's.
-func sideOf(err *sdk.Error) sdk.Role {
-	if err.Kind == sdk.KindNoSpace {
+// sideOf says which side an error of the mover is about. Where the mover does not know
+// it is a guess: it reads from the primary, and only the other's disk can be full.
+func sideOf(r *mover.Result) sdk.Role {
+	switch {
+	case r.Side != 0:
+		return r.Side
+	case r.Err.Kind == sdk.KindNoSpace:
 		return sdk.Secondary
 	}
 	return sdk.Primary

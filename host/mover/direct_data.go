@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gsyncd/gsyncd-host/sdk"
 )
 
 // errShort says that a file is not as long as it was.
@@ -21,6 +23,7 @@ func (w *directWorker) data(t, f *os.File, size int64) error {
 	case size < bufferSize:
 		b, err := w.small(from, int(size))
 		if err != nil {
+			w.side = sdk.Primary
 			return err
 		}
 		if b != nil {
@@ -94,6 +97,7 @@ func (w *directWorker) span(to, from int, start, stop int64) error {
 				w.noRange.Store(true)
 				continue
 			case err != nil:
+				w.side = 0
 				return err
 			case got == 0:
 				return errShort
@@ -108,6 +112,7 @@ func (w *directWorker) span(to, from int, start, stop int64) error {
 		want := w.mover.bucket.piece(int(min(stop-off, bufferSize)))
 		n, err := pread(from, w.buf[:want], off, want)
 		if err != nil {
+			w.side = sdk.Primary
 			return err
 		}
 		if n == 0 {

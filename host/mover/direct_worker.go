@@ -15,6 +15,7 @@ type directWorker struct {
 	to    *localfs.Dir // open if from is
 	bare  bool         // what is made in to has no extended attributes
 	moved int64        // bytes written for the present file
+	side  sdk.Role     // whose error it is if what is being done fails; 0 if that is not known
 }
 
 // enter opens the directories of a job's files.
@@ -23,9 +24,11 @@ func (w *directWorker) enter(dir sdk.Path) error {
 		return nil
 	}
 	w.leave()
+	w.side = sdk.Primary
 	if err := w.nearReader.enter(dir); err != nil {
 		return err
 	}
+	w.side = sdk.Secondary
 	to, err := w.dst.OpenPath(dir)
 	if err != nil {
 		w.leave()
@@ -74,14 +77,15 @@ func (w *directWorker) move(it *item) Result {
 // once reads the file once. It asks to be called again if the file changed.
 func (w *directWorker) once(r *Result) (again bool) {
 	j := &r.Job
-	r.Err, r.Lost, r.Synced, w.moved = nil, 0, false, 0
+	r.Err, r.Side, r.Lost, r.Synced, w.moved = nil, 0, 0, false, 0
 	fail := func(op string, err error) bool {
-		r.Err = sdk.NewError(op, j.Path, err)
+		r.Err, r.Side = sdk.NewError(op, j.Path, err), w.side
 		return false
 	}
 	if err := w.enter(j.Path.Dir()); err != nil {
 		return fail("open", err)
 	}
+	w.side = sdk.Primary
 	name := j.Path.Base()
 	f, before, err := w.open(name)
 	if err != nil {
@@ -90,6 +94,7 @@ func (w *directWorker) once(r *Result) (again bool) {
 	defer f.Close()
 	r.Entry = before
 	if j.Compare {
+		w.side = 0
 		equal, err := w.equal(f, j.Path.Base(), before.Size)
 		if err != nil {
 			return fail("compare", err)
@@ -102,6 +107,7 @@ func (w *directWorker) once(r *Result) (again bool) {
 			return false
 		}
 	}
+	w.side = sdk.Secondary
 	staged, perm := j.Staged.Base(), before.Perm
 	meta := sdk.MetaOf(&before, sdk.MetaAll)
 	if localfs.NeedsData(&meta) {
@@ -147,9 +153,11 @@ func (w *directWorker) fill(t, f *os.File, before *sdk.Entry, r *Result) (again 
 	case err != nil:
 		return false, err
 	}
+	w.side = sdk.Primary
 	if again, err := w.changed(f, before); again || err != nil {
 		return again, err
 	}
+	w.side = sdk.Secondary
 	if late {
 		r.Lost, err = w.dst.SetMeta(t, &meta)
 	} else {

@@ -41,6 +41,8 @@ type Result struct {
 	// Err says why the file was not made. Nothing is left at Staged then, as far
 	// as that could be had.
 	Err *sdk.Error
+	// Side is whose error Err is; 0 if that is not known.
+	Side sdk.Role
 	// Busy says that the file changed each time it was read. Another error of
 	// KindChanged is of what is there instead of it.
 	Busy bool

@@ -166,6 +166,26 @@ func TestGoneAndSwapped(t *testing.T) {
 	})
 }
 
+// TestWhoseError: people are sent to the side that has to be mended.
+func TestWhoseError(t *testing.T) {
+	eachWay(t, func(t *testing.T, p *pair, w way) {
+		for _, path := range []sdk.Path{"gone", "d/file", "e/gone", "e/file"} {
+			p.write(t, path, pattern(9000, 1))
+		}
+		jobs := []mover.Job{p.job(t, "gone"), p.job(t, "d/file"), p.job(t, "e/gone"), p.job(t, "e/file")}
+		must(t, os.Remove(filepath.Join(p.from, "gone")))
+		must(t, os.Remove(filepath.Join(p.from, "e/gone")))
+		must(t, os.Remove(filepath.Join(p.to, "d")))
+		results := run(t, p.mover(t, w.cfg(p)), jobs...)
+		for path, secondary := range map[sdk.Path]bool{"gone": false, "d/file": true, "e/gone": false} {
+			if r := results[path]; r.Err == nil || (r.Side == sdk.Secondary) != secondary {
+				t.Errorf("%q: %v, side %d", path, r.Err, r.Side)
+			}
+		}
+		must(t, errOf(results["e/file"]))
+	})
+}
+
 // TestTorn has somebody write to a file whenever a part of it has moved.
 func TestTorn(t *testing.T) {
 	eachWay(t, func(t *testing.T, p *pair, w way) {

@@ -40,19 +40,20 @@ func (m *Mover) refuseFull(items []item, method string, done func(Result)) []ite
 
 // streamOnce returns the files that changed while they were read.
 func (m *Mover) streamOnce(ctx context.Context, items []item, sent func(), done func(Result)) (again []item) {
-	fail := func(it *item, err *sdk.Error) {
-		done(Result{Job: it.Job, Method: Stream, Reason: it.reason, Err: err})
+	fail := func(side sdk.Role, it *item, err *sdk.Error) {
+		done(Result{Job: it.Job, Method: Stream, Reason: it.reason, Err: err, Side: side})
 	}
+	unread := func(it *item, err *sdk.Error) { fail(sdk.Primary, it, err) }
 	files, entries, read := items, make([]sdk.Entry, len(items)), m.cfg.Source.Read
 	if m.near != nil {
 		read = m.near.read
-	} else if files, entries = m.describe(ctx, items, fail); len(files) == 0 {
+	} else if files, entries = m.describe(ctx, items, unread); len(files) == 0 {
 		return nil
 	}
 	w, err := m.cfg.Target.Write(ctx)
 	if err != nil {
 		for i := range files {
-			fail(&files[i], sdk.NewError("write", files[i].Path, err))
+			fail(sdk.Secondary, &files[i], sdk.NewError("write", files[i].Path, err))
 		}
 		return nil
 	}
@@ -70,10 +71,10 @@ func (m *Mover) streamOnce(ctx context.Context, items []item, sent func(), done 
 	var clear []sdk.Op
 	for i := range files {
 		it, st := &files[i], &p.states[i]
-		r := Result{Job: it.Job, Method: Stream, Reason: it.reason, Entry: entries[i], Moved: st.moved}
+		r := Result{Job: it.Job, Method: Stream, Reason: it.reason, Entry: entries[i], Moved: st.moved, Side: sdk.Secondary}
 		switch {
 		case st.err != nil:
-			r.Err = st.err
+			r.Err, r.Side = st.err, sdk.Primary
 		case st.begun && st.slot < len(results) && results[st.slot].Err != nil:
 			r.Err = results[st.slot].Err
 		case st.torn:
@@ -82,7 +83,7 @@ func (m *Mover) streamOnce(ctx context.Context, items []item, sent func(), done 
 		case writeErr != nil && st.slot >= len(results):
 			r.Err = sdk.NewError("write", it.Path, writeErr)
 		case !st.ended:
-			r.Err = &sdk.Error{Op: "read", Path: it.Path, Msg: "the source sent no end of it"}
+			r.Err, r.Side = &sdk.Error{Op: "read", Path: it.Path, Msg: "the source sent no end of it"}, sdk.Primary
 			if readErr != nil {
 				r.Err = sdk.NewError("read", it.Path, readErr)
 			}

@@ -12,9 +12,9 @@ func (r *transferRun) checkSource(ctx context.Context) {
 	r.look(ctx, r.mover.cfg.Source, sdk.FieldXattrs, func(f *transferFile) sdk.Path { return f.Path }, func(f *transferFile, e *sdk.Entry) bool {
 		switch {
 		case e.Err != nil:
-			r.failed(&f.item, e.Err)
+			r.failed(sdk.Primary, &f.item, e.Err)
 		case e.Type != sdk.TypeRegular:
-			r.fail(&f.item, notRegular(f.Path, e.Type))
+			r.fail(sdk.Primary, &f.item, notRegular(f.Path, e.Type))
 		case !sameVersion(&f.entry, e):
 			r.again = append(r.again, f.item)
 		default:
@@ -41,7 +41,7 @@ func (r *transferRun) checkTarget(ctx context.Context) {
 		default:
 			return true
 		}
-		r.failed(&f.item, &sdk.Error{Kind: sdk.KindTransient, Op: r.name, Path: f.Path, Msg: msg})
+		r.failed(sdk.Secondary, &f.item, &sdk.Error{Kind: sdk.KindTransient, Op: r.name, Path: f.Path, Msg: msg})
 		return false
 	})
 }
@@ -63,7 +63,7 @@ func (r *transferRun) look(ctx context.Context, side sdk.Resource, fields sdk.Fi
 	next := 0
 	r.drop(func(f *transferFile) bool {
 		if err != nil {
-			r.fail(&f.item, sdk.NewError("stat", f.Path, err))
+			r.fail(0, &f.item, sdk.NewError("stat", f.Path, err))
 			return false
 		}
 		next++
@@ -87,19 +87,19 @@ func (r *transferRun) place(ctx context.Context, seconds float64) {
 	results, err := r.apply(ctx, ops)
 	for i, f := range r.files {
 		if err != nil {
-			r.fail(&f.item, sdk.NewError("place", f.Path, err))
+			r.fail(sdk.Secondary, &f.item, sdk.NewError("place", f.Path, err))
 			continue
 		}
 		meta, rename := results[2*i], results[2*i+1]
 		switch {
 		case rename.Err != nil && rename.Err.Kind == sdk.KindChanged:
 			// Not the primary's doing: something is in the way over there.
-			r.fail(&f.item, rename.Err)
+			r.fail(sdk.Secondary, &f.item, rename.Err)
 		case rename.Err != nil:
-			r.failed(&f.item, rename.Err)
+			r.failed(sdk.Secondary, &f.item, rename.Err)
 		case meta.Err != nil:
 			_, _ = r.apply(ctx, []sdk.Op{{Kind: sdk.OpRemove, Path: f.Staged}})
-			r.fail(&f.item, meta.Err)
+			r.fail(sdk.Secondary, &f.item, meta.Err)
 		default:
 			if total > 0 {
 				r.mover.choice.measured(true, &f.item, seconds*float64(f.entry.Size)/float64(total))

@@ -37,18 +37,18 @@ type transferFile struct {
 
 func (r *transferRun) out(f *transferFile) sdk.Path { return r.dir.Join(sdk.JobOut).Join(f.name) }
 
-// fail is for what another method could not do either.
-func (r *transferRun) fail(it *item, err *sdk.Error) {
-	r.done(Result{Job: it.Job, Method: r.name, Reason: it.reason, Err: err})
+// fail is for what another method could not do either. side is as [Result] has it.
+func (r *transferRun) fail(side sdk.Role, it *item, err *sdk.Error) {
+	r.done(Result{Job: it.Job, Method: r.name, Reason: it.reason, Err: err, Side: side})
 }
 
 // failed decides what becomes of a file that was not made.
-func (r *transferRun) failed(it *item, err *sdk.Error) {
+func (r *transferRun) failed(side sdk.Role, it *item, err *sdk.Error) {
 	switch err.Kind {
 	case sdk.KindChanged:
 		r.again = append(r.again, *it)
 	case sdk.KindNotExist, sdk.KindNoSpace:
-		r.fail(it, err)
+		r.fail(side, it, err)
 	default:
 		r.mover.log.Info("the transfer method did not make a file", slog.String("path", string(it.Path)), slog.Any("error", err))
 		why := fallReason(err)
@@ -62,7 +62,7 @@ func (r *transferRun) drop(keep func(*transferFile) bool) {
 }
 
 func (r *transferRun) run(ctx context.Context, items []item) {
-	files, entries := r.mover.describe(ctx, items, r.fail)
+	files, entries := r.mover.describe(ctx, items, func(it *item, err *sdk.Error) { r.fail(sdk.Primary, it, err) })
 	for i := range files {
 		r.files = append(r.files, &transferFile{item: files[i], entry: entries[i], name: strconv.Itoa(i)})
 	}
@@ -101,7 +101,10 @@ func (r *transferRun) prepare(ctx context.Context) {
 		err = results[i].Err
 	}
 	if err != nil {
-		r.drop(func(f *transferFile) bool { r.failed(&f.item, sdk.NewError("prepare", f.Path, err)); return false })
+		r.drop(func(f *transferFile) bool {
+			r.failed(sdk.Secondary, &f.item, sdk.NewError("prepare", f.Path, err))
+			return false
+		})
 		return
 	}
 	next := directories
@@ -118,7 +121,7 @@ func (r *transferRun) prepare(ctx context.Context) {
 			if lerr.Kind == sdk.KindChanged {
 				lerr.Kind = sdk.KindTransient
 			}
-			r.failed(&f.item, lerr)
+			r.failed(sdk.Secondary, &f.item, lerr)
 			return false
 		}
 		return true
@@ -183,11 +186,11 @@ func (r *transferRun) move(ctx context.Context) {
 		case f.told && f.made.Err == nil:
 			return true
 		case f.told:
-			r.failed(&f.item, f.made.Err)
+			r.failed(0, &f.item, f.made.Err)
 		case err != nil:
-			r.failed(&f.item, sdk.NewError(r.name, f.Path, err))
+			r.failed(0, &f.item, sdk.NewError(r.name, f.Path, err))
 		default:
-			r.failed(&f.item, &sdk.Error{Op: r.name, Path: f.Path, Msg: "the transfer method told no result"})
+			r.failed(0, &f.item, &sdk.Error{Op: r.name, Path: f.Path, Msg: "the transfer method told no result"})
 		}
 		return false
 	})

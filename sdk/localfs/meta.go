@@ -119,7 +119,20 @@ type work struct {
 
 func (w *work) key() inode { return inode{w.st.Dev, w.st.Ino} }
 
-func denied(err error) bool {
+// denied reports whether the system refuses something for lack of privilege or of
+// support. What is marked as not to be changed, as by chattr +i, lacks neither: that is an
+// error, for the attributes can be set once the mark is gone.
+func (w *work) denied(err error) bool {
+	return refusal(err) && (err != unix.EPERM || !w.fixed())
+}
+
+func (w *work) fixed() bool {
+	var st unix.Statx_t
+	err := statxFD(w.s.fd, &st)
+	return err == nil && st.Attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0
+}
+
+func refusal(err error) bool {
 	return err == unix.EPERM || err == unix.EACCES || err == unix.EOPNOTSUPP || err == unix.EINVAL || err == unix.ENOSYS
 }
 
@@ -135,12 +148,12 @@ func (w *work) owner() error {
 	switch {
 	case err == nil:
 		uid, gid = w.m.UID, w.m.GID
-	case !denied(err):
+	case !w.denied(err):
 		return err
 	case gid != w.m.GID:
 		if err := chown(-1, int(w.m.GID)); err == nil {
 			gid = w.m.GID
-		} else if !denied(err) {
+		} else if !w.denied(err) {
 			return err
 		}
 	}
@@ -174,13 +187,13 @@ func (w *work) mode() error {
 		return nil
 	}
 	err := w.chmod(want)
-	if err != nil && denied(err) && want&odd != 0 {
+	if err != nil && w.denied(err) && want&odd != 0 {
 		// Some filesystems know the plain bits alone.
 		w.lost |= sdk.LostPerm
 		err = w.chmod(want &^ odd)
 	}
 	if err != nil {
-		if !denied(err) {
+		if !w.denied(err) {
 			return err
 		}
 		w.lost |= sdk.LostPerm
@@ -210,7 +223,7 @@ func (w *work) mtime() error {
 	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: want.Sec, Nsec: int64(want.Nsec)}}
 	err := unix.UtimesNanoAt(w.s.fd, "", ts, unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW)
 	if err != nil {
-		if denied(err) {
+		if w.denied(err) {
 			w.lost |= sdk.LostMtime
 			return nil
 		}
@@ -237,7 +250,7 @@ func (w *work) xattrs() error {
 		}
 	}
 	if err != nil {
-		if denied(err) {
+		if w.denied(err) {
 			w.loseAll()
 			return nil
 		}
@@ -299,6 +312,13 @@ func (w *work) change(name string, call func() error) error {
 	if err == unix.EACCES && w.openUp() == nil {
 		err = call()
 	}
+	if err == unix.ENOSPC && !w.full() {
+		// A value too large for the filesystem looks like a full disk, and goes on to
+		// do so when there is room again.
+		if err = call(); err == unix.ENOSPC && !w.full() {
+			err = unix.E2BIG
+		}
+	}
 	switch {
 	case err == nil:
 		if name == aclAccess {
@@ -309,12 +329,7 @@ func (w *work) change(name string, call func() error) error {
 		}
 	case err == unix.ENODATA:
 		return nil
-	case err == unix.ENOSPC || err == unix.EDQUOT:
-		// A value too large for the filesystem looks like a full disk.
-		if w.full() {
-			return err
-		}
-	case err == unix.E2BIG || err == unix.ERANGE || denied(err):
+	case err == unix.E2BIG || err == unix.ERANGE || w.denied(err):
 	default:
 		return err
 	}

@@ -69,7 +69,8 @@ type history struct {
 type committed struct {
 	transaction uint64
 	err         error
-	passes      uint64 // that had ended when it began
+	passes      uint64        // that had ended when it began
+	took        time.Duration // it, and the searches that it led to
 }
 
 // openHistory finds out whether the filesystem of root keeps a history.
@@ -116,21 +117,23 @@ func (h *history) begin(now time.Time, passes uint64, wake func()) {
 	go func() {
 		defer wake()
 		defer h.volume.release()
-		c := committed{passes: passes}
+		c, began := committed{passes: passes}, time.Now()
 		c.transaction, c.err = h.volume.commit()
+		c.took = time.Since(began)
 		h.done <- c
 	}()
 }
 
-// end ends a commit that was begun, and what it led to.
-func (h *history) end(now time.Time) {
+// end ends a commit that was begun, and what it led to. Took is how long both took: a look
+// may have come in between, and what that led to.
+func (h *history) end(now time.Time, took time.Duration) {
 	pause := h.every
 	if h.silent || !h.begun {
 		// Soon after the first, which leads to the most, a point is due that has it behind.
 		pause = pollTime
 	}
 	h.committing, h.ended = false, now
-	h.took += now.Sub(h.began)
+	h.took += took
 	if h.again {
 		h.again, h.next = false, now
 		return
@@ -186,11 +189,14 @@ func (d *Detector) recall(ctx context.Context) {
 	if h.committing {
 		select {
 		case c := <-h.done:
-			if !d.consult(ctx, c) {
+			asked := time.Now()
+			ended := d.consult(ctx, c)
+			c.took += time.Since(asked)
+			if !ended {
 				h.done <- c // for who comes next, with more time
 				return
 			}
-			h.end(time.Now())
+			h.end(time.Now(), c.took)
 		default:
 			return
 		}

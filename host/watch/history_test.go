@@ -95,11 +95,9 @@ func (l *lossy) hear(tell func(sdk.FileID) bool) (bool, error) {
 	return true, err
 }
 
-// TestGivenUp lets the time of who waits for a hint be over while the filesystem is asked:
-// who waits next has the answer.
-func TestGivenUp(t *testing.T) {
-	t.Parallel()
-	r := newHistoryRig(t, btrfs(t))
+// unanswered has a commit end that nobody has asked about yet, where no events tell.
+func (r *rig) unanswered() *history {
+	r.t.Helper()
 	r.kill()
 	r.mute = true
 	r.resume(0)
@@ -109,9 +107,18 @@ func TestGivenUp(t *testing.T) {
 	}
 	r.write("d9/f", "other")
 	for h.next, h.ended = (time.Time{}), (time.Time{}); !h.committing; {
-		r.d.recall(t.Context())
+		r.d.recall(r.t.Context())
 	}
-	h.done <- <-h.done // it has ended
+	h.done <- <-h.done
+	return h
+}
+
+// TestGivenUp lets the time of who waits for a hint be over while the filesystem is asked:
+// who waits next has the answer.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	r := newHistoryRig(t, btrfs(t))
+	h := r.unanswered()
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.d.recall(over)
@@ -120,6 +127,19 @@ func TestGivenUp(t *testing.T) {
 		t.Errorf("%d looks, %d of them at everything", looks, all)
 	}
 	r.complete()
+}
+
+// TestLongLook has a commit end in the middle of a look that takes an hour: the rest
+// after it is as long as the commit makes it.
+func TestLongLook(t *testing.T) {
+	t.Parallel()
+	r := newHistoryRig(t, btrfs(t))
+	h := r.unanswered()
+	h.began = h.began.Add(-time.Hour)
+	r.d.recall(t.Context())
+	if rest := time.Until(h.next); rest > time.Hour {
+		t.Errorf("the next commit is due in %v", rest)
+	}
 }
 
 // TestSilent does without events: the filesystem is asked once a second, if it changed.
